@@ -1,0 +1,7 @@
+"""Networks as data, and the readers that make them from model files and objects."""
+
+from nnff.network.activation import ACTIVATIONS, Activation, activation
+from nnff.network.network import Layer, Network
+from nnff.network.scaling import Scaling
+
+__all__ = ["ACTIVATIONS", "Activation", "Layer", "Network", "Scaling", "activation"]

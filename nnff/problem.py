@@ -1,0 +1,94 @@
+"""Problem 1: how far apart can the outputs for two similar inputs be?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from nnff.errors import ProblemError
+from nnff.network.scaling import Scaling
+from nnff.similarity import EPSILON_TOLERANCE, checked_epsilon, within
+from nnff.values import BoolArray, ContentValue, FloatArray
+
+if TYPE_CHECKING:
+    from nnff.domain import Domain
+    from nnff.network import Network
+    from nnff.similarity import Metric
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem(ContentValue):
+    """Maximise ``|f(x'') - f(x')|`` over pairs in the domain with d_fair(x', x'') <= epsilon.
+
+    Attributes
+    ----------
+    network
+        f, with a single output.
+    domain
+        The possible inputs and pairs, in raw units.
+    metric
+        d_fair, bound to the features.
+    epsilon
+        The similarity threshold.
+    coordinates
+        d_fair acts on ``coordinates.apply(x)``; default: the input scaling
+        that is part of the network.
+    """
+
+    network: Network
+    domain: Domain
+    metric: Metric
+    epsilon: float
+    coordinates: Scaling = None  # type: ignore[assignment] # filled in __post_init__
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "epsilon", checked_epsilon(self.epsilon))
+        if self.network.n_outputs != 1:
+            raise ProblemError(
+                f"the network has {self.network.n_outputs} outputs; choose one with `output_index`"
+            )
+        if self.domain.n_features != self.network.n_inputs:
+            raise ProblemError(
+                f"the network takes {self.network.n_inputs} inputs but the domain has "
+                f"{self.domain.n_features} features"
+            )
+        if self.coordinates is None:
+            put(self, "coordinates", self.network.input_scaling)
+        if self.coordinates.size != self.network.n_inputs:
+            raise ProblemError(
+                f"the metric's scale has {self.coordinates.size} entries for {self.network.n_inputs} inputs"
+            )
+        put(self, "metric", self.metric.bind(self.domain.feature_names))
+
+    def distance(self, x1: npt.ArrayLike, x2: npt.ArrayLike) -> FloatArray:
+        """Return d_fair for each pair of raw rows."""
+        first, second = np.asarray(x1, dtype=np.float64), np.asarray(x2, dtype=np.float64)
+        return self.metric.distance(self.coordinates.apply(first), self.coordinates.apply(second))
+
+    def admits(self, x1: FloatArray, x2: FloatArray) -> BoolArray:
+        """Tell for each pair of raw rows, shapes (rows, n), whether it is feasible."""
+        similar = within(np.atleast_1d(self.distance(x1, x2)), self.epsilon)
+        result: BoolArray = self.domain.contains_pair(x1, x2) & similar
+        return result
+
+    @property
+    def radius(self) -> FloatArray:
+        """Largest ``|x''_i - x'_i|`` that domain and metric allow, raw units, shape (n,), rounded outward."""
+        scale = np.abs(self.coordinates.scale)
+        box = np.where(self.domain.immutable, 0.0, self.domain.width) / scale
+        ball = self.metric.difference_bound(np.eye(len(box)), self.epsilon_outward, box * (1 + 1e-15))
+        raw: FloatArray = np.minimum(ball * scale * (1 + 1e-15), self.domain.width)
+        raw = np.where(self.domain.immutable, 0.0, raw)
+        # Differences of integers are integers.
+        return np.where(self.domain.integer, np.floor(raw * (1 + 1e-12)), raw)
+
+    @property
+    def epsilon_outward(self) -> float:
+        """The radius that encodings use: epsilon plus the slack with which distances are compared."""
+        return self.epsilon * (1 + 2 * EPSILON_TOLERANCE)

@@ -1,0 +1,20 @@
+"""The contract between encodings and interchangeable solvers."""
+
+from nnff.solver.backend import Availability, Capability, SolverBackend
+from nnff.solver.control import SolveControl, SolveProgress
+from nnff.solver.options import SolveOptions
+from nnff.solver.result import BoundOrigin, Limit, PointStatus, SolveResult, Termination
+
+__all__ = [
+    "Availability",
+    "BoundOrigin",
+    "Capability",
+    "Limit",
+    "PointStatus",
+    "SolveControl",
+    "SolveOptions",
+    "SolveProgress",
+    "SolveResult",
+    "SolverBackend",
+    "Termination",
+]

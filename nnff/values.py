@@ -1,0 +1,84 @@
+"""Immutable values that hold arrays: read-only copies, content hashes, equality by content."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolArray", "ContentValue", "FloatArray", "IntArray", "frozen_array", "frozen_mask"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def frozen_array(values: npt.ArrayLike) -> FloatArray:
+    """Return a contiguous, read-only float64 copy of `values`."""
+    array = np.array(values, dtype=np.float64, order="C", copy=True)
+    array.setflags(write=False)
+    return array
+
+
+def frozen_mask(values: npt.ArrayLike) -> BoolArray:
+    """Return a read-only boolean copy of `values`."""
+    mask = np.array(values, dtype=np.bool_, order="C", copy=True)
+    mask.setflags(write=False)
+    return mask
+
+
+class ContentValue:
+    """Mixin for frozen dataclasses with array fields: hash and equality follow the content.
+
+    Use with ``@dataclass(frozen=True, eq=False)``.
+    """
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the type and of every field, as 64 hexadecimal digits."""
+        digest = hashlib.sha256()
+        _feed(digest, self)
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.fingerprint == other.fingerprint  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+
+def _feed(digest: Any, value: Any) -> None:
+    """Add `value` to a hash so that different contents cannot collide by concatenation."""
+    match value:
+        case np.ndarray():
+            digest.update(f"array{value.dtype.str}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        case enum.Enum():
+            digest.update(f"enum{type(value).__name__}.{value.name};".encode())
+        case None | bool() | int() | float() | str():
+            digest.update(f"{type(value).__name__}:{value!r};".encode())
+        case tuple() | list():
+            digest.update(f"sequence{len(value)}[".encode())
+            for item in value:
+                _feed(digest, item)
+        case Mapping():
+            digest.update(f"mapping{len(value)}{{".encode())
+            for key in sorted(value):
+                _feed(digest, key)
+                _feed(digest, value[key])
+        case _ if is_dataclass(value):
+            digest.update(f"{type(value).__qualname__}(".encode())
+            for field in fields(value):
+                if field.metadata.get("fingerprint", True):
+                    digest.update(f"{field.name}=".encode())
+                    _feed(digest, getattr(value, field.name))
+        case _:
+            raise TypeError(f"cannot fingerprint a {type(value).__name__}")

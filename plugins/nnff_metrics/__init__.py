@@ -1,0 +1,24 @@
+"""The similarity metrics that ship with nnff, found through the entry point like any other plugin's."""
+
+from __future__ import annotations
+
+from nnff.plugin import PluginSpec, hookimpl
+
+__all__ = ["nnff_metrics"]
+
+
+@hookimpl
+def nnff_metrics() -> list[PluginSpec]:
+    """Offer the metrics."""
+    return [
+        PluginSpec(
+            "weighted-lp",
+            "nnff_metrics.weighted_lp:WeightedLp",
+            "(sum of weights * |difference|^p)^(1/p); weight 0: free attribute",
+        ),
+        PluginSpec(
+            "mahalanobis",
+            "nnff_metrics.mahalanobis:Mahalanobis",
+            "sqrt(difference' S difference), S positive semi-definite",
+        ),
+    ]
