@@ -54,15 +54,23 @@ class Domain(ContentValue):
         names = tuple(str(name) for name in self.feature_names) or tuple(f"x{i}" for i in range(lower.size))
         if len(names) != lower.size:
             raise DomainError(f"the domain has {lower.size} features but {len(names)} feature names")
+        if len(set(names)) != lower.size:
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DomainError(f"two features of the domain are called {twice!r}")
         put(self, "feature_names", names)
         for field in ("integer", "immutable"):
             mask = getattr(self, field)
-            mask = np.zeros(lower.size, dtype=bool) if mask is None else mask
+            mask = np.zeros(lower.size, dtype=bool) if mask is None else np.asarray(mask)
+            # A list of indices must not pass for a mask: the wrong features would become integer.
+            if mask.shape != lower.shape or mask.dtype != np.bool_:
+                raise DomainError(
+                    f"{field!r} must hold True or False for each of {lower.size} features; "
+                    "Domain.from_box takes names and indices"
+                )
             put(self, field, frozen_mask(mask))
-            if getattr(self, field).shape != lower.shape:
-                raise DomainError(f"the mask {field!r} needs one entry for each of {lower.size} features")
         for index, name in enumerate(names):
-            if not (math.isfinite(lower[index]) and math.isfinite(upper[index])):
+            # The difference is not finite either if a bound is not, or if it overflows.
+            if not math.isfinite(float(upper[index]) - float(lower[index])):
                 raise DomainError(
                     f"the range of {name} is [{lower[index]}, {upper[index]}]; it must be finite, "
                     "because a bound over an unbounded domain does not exist in general"
@@ -107,10 +115,14 @@ class Domain(ContentValue):
             raise DataError(f"the data holds a value that is not a number ({error})") from error
         if table.ndim != 2 or table.shape[0] == 0:  # noqa: PLR2004 - rows and columns
             raise DataError(f"a domain from data needs a table of at least one row, got shape {table.shape}")
+        if feature_names and len(feature_names) != table.shape[1]:
+            raise DataError(f"the data has {table.shape[1]} columns but {len(feature_names)} feature names")
         if not np.isfinite(table).all():
             row, column = (int(k[0]) for k in np.nonzero(~np.isfinite(table)))
             name = feature_names[column] if feature_names else f"column {column}"
-            raise DataError(f"the data holds {table[row, column]} in row {row}, {name}; remove or fill it first")
+            raise DataError(
+                f"the data holds {table[row, column]} in row {row}, {name}; remove or fill it first"
+            )
         return cls.from_box(
             table.min(axis=0),
             table.max(axis=0),
@@ -156,7 +168,7 @@ class Domain(ContentValue):
         names = tuple(feature_names) or tuple(f"x{i}" for i in range(low.size))
         masks = []
         for chosen in (integer, immutable):
-            mask = np.zeros(low.size, dtype=bool)
+            mask = np.zeros(len(names), dtype=bool)
             mask[feature_indices(chosen, names)] = True
             masks.append(mask)
         return cls(low, np.atleast_1d(np.asarray(upper, dtype=np.float64)), masks[0], masks[1], names)
@@ -180,31 +192,38 @@ class Domain(ContentValue):
 
     def contains(self, x: npt.ArrayLike) -> BoolArray:
         """Tell for each row of `x`, shape (rows, n), whether it lies in the domain (exactly)."""
-        rows = np.atleast_2d(np.asarray(x, dtype=np.float64))
+        rows = self._checked(x)
         inside = (rows >= self.lower) & (rows <= self.upper) & (~self.integer | (rows == np.rint(rows)))
         result: BoolArray = inside.all(axis=1)
         return result
 
     def contains_pair(self, x1: npt.ArrayLike, x2: npt.ArrayLike) -> BoolArray:
         """Tell for each pair of rows whether both lie in the domain and agree where they must."""
-        first = np.atleast_2d(np.asarray(x1, dtype=np.float64))
-        second = np.atleast_2d(np.asarray(x2, dtype=np.float64))
+        first, second = self._checked(x1), self._checked(x2)
         agree = (~self.immutable | (first == second)).all(axis=1)
         result: BoolArray = self.contains(first) & self.contains(second) & agree
         return result
 
     def nearest(self, x: npt.ArrayLike) -> FloatArray:
         """Return the closest point of the domain to each row of `x`, shape (rows, n)."""
-        rows = np.clip(np.atleast_2d(np.asarray(x, dtype=np.float64)), self.lower, self.upper)
+        rows = np.clip(self._checked(x), self.lower, self.upper)
         # The bounds of an integer feature are integers, so rounding stays inside.
         return np.where(self.integer, np.rint(rows), rows)
 
     def sample(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Draw `count` points uniformly, shape (count, n)."""
-        draws = rng.uniform(self.lower, self.upper, size=(count, self.n_features))
-        whole = rng.integers(self.lower.astype(int), self.upper.astype(int) + 1, size=draws.shape)
-        # lower + u * width can leave the box by one rounding.
-        return self.nearest(np.where(self.integer, whole, draws))
+        share = rng.random((count, self.n_features))
+        whole = self.lower + np.floor(share * (self.width + 1))
+        # Both sums can leave the box by one rounding.
+        return self.nearest(np.where(self.integer, whole, self.lower + share * self.width))
+
+    def _checked(self, x: npt.ArrayLike) -> FloatArray:
+        rows = np.atleast_2d(np.asarray(x, dtype=np.float64))
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:  # noqa: PLR2004 - rows and columns
+            raise DomainError(
+                f"the domain has {self.n_features} features, got an array of shape {np.shape(x)}"
+            )
+        return rows
 
 
 def feature_indices(chosen: Iterable[int | str] | str, names: tuple[str, ...]) -> list[int]:
@@ -227,8 +246,12 @@ def feature_indices(chosen: Iterable[int | str] | str, names: tuple[str, ...]) -
                 hint = f"did you mean {near!r}?" if near else f"the features are {', '.join(names)}"
                 raise DomainError(f"there is no feature {feature!r}; {hint}")
             found.append(names.index(feature))
+        elif isinstance(feature, (bool, np.bool_)):
+            raise DomainError("features are chosen by names or zero-based indices, not by True and False")
         else:
             index = int(feature)
+            if index != feature:
+                raise DomainError(f"there is no feature {feature}; an index is a whole number")
             if not 0 <= index < len(names):
                 raise DomainError(f"there is no feature {index}; indices go from 0 to {len(names) - 1}")
             found.append(index)

@@ -46,6 +46,15 @@ class ContentValue:
         _feed(digest, self)
         return digest.hexdigest()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickle or deep copy; both come back with arrays that can be written to."""
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            # The hash is computed anew: the pickle may be another version's.
+            if name != "fingerprint":
+                self.__dict__[name] = value
+
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
@@ -60,11 +69,9 @@ def _feed(digest: Any, value: Any) -> None:
     match value:
         case np.ndarray():
             digest.update(f"array{value.dtype.str}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value).tobytes())
-        case enum.Enum():
-            digest.update(f"enum{type(value).__name__}.{value.name};".encode())
-        case None | bool() | int() | float() | str():
-            digest.update(f"{type(value).__name__}:{value!r};".encode())
+            digest.update(_content(value))
+        case enum.Enum() | None | bool() | int() | float() | str():
+            digest.update(_spelling(value).encode())
         case tuple() | list():
             digest.update(f"sequence{len(value)}[".encode())
             for item in value:
@@ -82,3 +89,19 @@ def _feed(digest: Any, value: Any) -> None:
                     _feed(digest, getattr(value, field.name))
         case _:
             raise TypeError(f"cannot fingerprint a {type(value).__name__}")
+
+
+def _spelling(value: enum.Enum | float | str | None) -> str:
+    """Return a scalar's type and value; a NumPy float is a float, and -0.0 is 0.0."""
+    if isinstance(value, enum.Enum):
+        return f"enum{type(value).__name__}.{value.name};"
+    plain = float(value) + 0.0 if isinstance(value, float) else value
+    return f"{type(plain).__name__}:{plain!r};"
+
+
+def _content(array: npt.NDArray[Any]) -> bytes:
+    """Return the bytes of an array's entries, the same bytes for arrays that compare equal."""
+    if array.dtype.hasobject:
+        raise TypeError("cannot fingerprint an array of Python objects")
+    # Adding 0.0 turns -0.0 into 0.0.
+    return np.ascontiguousarray(array + 0.0 if array.dtype.kind == "f" else array).tobytes()

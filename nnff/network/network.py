@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -84,7 +86,8 @@ class Network(ContentValue):
     output_names
         One name per output; default y0, y1, ... (y for a single one).
     input_range
-        Ranges of the raw inputs, shape (2, n), if the model file states them.
+        Finite ranges of the raw inputs, lower then upper ends, shape (2, n),
+        if the model file states them.
     source
         Where it was read from, for messages and certificates; does not
         take part in comparisons.
@@ -103,12 +106,7 @@ class Network(ContentValue):
         put(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ModelError("a network needs at least one layer")
-        for index, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
-            if before.n_outputs != after.n_inputs:
-                raise ModelError(
-                    f"layer {index} has {before.n_outputs} outputs but layer {index + 1} "
-                    f"takes {after.n_inputs} inputs"
-                )
+        _check_sizes(self.layers)
         if self.input_scaling is None:
             put(self, "input_scaling", Scaling.none(self.n_inputs))
         if self.output_scaling is None:
@@ -131,11 +129,7 @@ class Network(ContentValue):
         if len(set(self.feature_names)) != self.n_inputs:
             raise ModelError("two inputs of the network have the same feature name")
         if self.input_range is not None:
-            put(self, "input_range", frozen_array(self.input_range))
-            if self.input_range.shape != (2, self.n_inputs):
-                raise ModelError(
-                    f"the input ranges have shape {self.input_range.shape}, need (2, {self.n_inputs})"
-                )
+            put(self, "input_range", _checked_range(self.input_range, self.feature_names))
 
     @property
     def n_inputs(self) -> int:
@@ -251,3 +245,24 @@ class Network(ContentValue):
         if rows.ndim not in (1, 2) or rows.shape[-1] != self.n_inputs:
             raise ModelError(f"the network takes {self.n_inputs} inputs, got an array of shape {rows.shape}")
         return rows
+
+
+def _check_sizes(layers: tuple[Layer, ...]) -> None:
+    """Refuse layers that do not fit onto each other."""
+    for index, (before, after) in enumerate(pairwise(layers), start=1):
+        if before.n_outputs != after.n_inputs:
+            raise ModelError(
+                f"layer {index} has {before.n_outputs} outputs but layer {index + 1} "
+                f"takes {after.n_inputs} inputs"
+            )
+
+
+def _checked_range(ranges: npt.ArrayLike, feature_names: tuple[str, ...]) -> FloatArray:
+    """Return input ranges, shape (2, n), with lower ends that do not exceed the upper ones."""
+    table = frozen_array(ranges)
+    if table.shape != (2, len(feature_names)):
+        raise ModelError(f"the input ranges have shape {table.shape}, need (2, {len(feature_names)})")
+    for name, low, high in zip(feature_names, *table, strict=True):
+        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+            raise ModelError(f"the model's range of {name} is [{low:g}, {high:g}], which is not a range")
+    return table

@@ -1,4 +1,4 @@
-"""The contract of network readers, and reading a model with whichever reader knows it."""
+"""The contract of network readers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from nnff.network.network import Network
     from nnff.values import FloatArray
 
-__all__ = ["NetworkReader"]
+__all__ = ["DOUBLE_ROUNDOFF", "FLOAT_ROUNDOFF", "NetworkReader"]
+
+DOUBLE_ROUNDOFF = 2.0**-53
+"""Largest relative error of one operation in double precision."""
+
+FLOAT_ROUNDOFF = 2.0**-24
+"""Largest relative error of one operation in single precision."""
 
 
 class NetworkReader(ABC):
     """Turns one kind of trained model into a `Network`.
 
-    A reader refuses, by name, everything it cannot represent exactly.
+    A reader refuses, by name, everything it cannot represent exactly: the
+    network is the model's function in real arithmetic.  Readers are found
+    through the hook ``nnff_network_readers``; `nnff.network.read_network`
+    picks one and compares what it made with the model's own software.
     """
 
     name: ClassVar[str]
@@ -50,6 +57,10 @@ class NetworkReader(ABC):
         None if the format has no software of its own.
         """
 
-    def tolerance(self, source: Any, network: Network, rows: FloatArray) -> np.float64 | float:  # noqa: ARG002
-        """Return how far `reference` may be from the network in float arithmetic, absolute."""
-        return 1e-9
+    def roundoff(self, source: Any) -> float:  # noqa: ARG002 - for those readers whose models differ in it
+        """Return the unit roundoff of the arithmetic that `reference` uses.
+
+        How far predictions may differ follows from it and from the network's
+        weights, see `nnff.network.rounding.evaluation_error`.
+        """
+        return DOUBLE_ROUNDOFF

@@ -49,8 +49,9 @@ class Scaling(ContentValue):
     def standard(cls, rows: npt.ArrayLike) -> Scaling:
         """Return the scaling to mean 0 and population standard deviation 1 (constant columns: scale 1)."""
         table = np.asarray(rows, dtype=np.float64)
-        spread = table.std(axis=0)
-        return cls(table.mean(axis=0), np.where(spread > 0, spread, 1.0))
+        # A constant column's computed mean may be off by a rounding, and its deviation then is not 0.
+        constant = table.max(axis=0) == table.min(axis=0)
+        return cls(table.mean(axis=0), np.where(constant, 1.0, table.std(axis=0)))
 
     @classmethod
     def minmax(cls, rows: npt.ArrayLike) -> Scaling:
@@ -59,6 +60,10 @@ class Scaling(ContentValue):
         low = table.min(axis=0)
         width = table.max(axis=0) - low
         return cls(low, np.where(width > 0, width, 1.0))
+
+    def then(self, other: Scaling) -> Scaling:
+        """Return the scaling that applies this one first and `other` to its result."""
+        return Scaling(self.center + other.center * self.scale, self.scale * other.scale)
 
     @property
     def size(self) -> int:

@@ -1,5 +1,6 @@
 """What "similar" means: the contract of metrics and the rows they write."""
 
+from nnff.similarity.load import metric
 from nnff.similarity.metric import (
     EPSILON_TOLERANCE,
     Metric,
@@ -16,5 +17,6 @@ __all__ = [
     "RowWriter",
     "Variable",
     "checked_epsilon",
+    "metric",
     "within",
 ]

@@ -2,6 +2,7 @@
 
 from nnff.solver.backend import Availability, Capability, SolverBackend
 from nnff.solver.control import SolveControl, SolveProgress
+from nnff.solver.load import solver
 from nnff.solver.options import SolveOptions
 from nnff.solver.result import BoundOrigin, Limit, PointStatus, SolveResult, Termination
 
@@ -17,4 +18,5 @@ __all__ = [
     "SolveResult",
     "SolverBackend",
     "Termination",
+    "solver",
 ]

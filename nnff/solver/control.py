@@ -54,6 +54,10 @@ class SolveControl:
         """Whether `interrupt` was called."""
         return self._stop.is_set()
 
+    def listening(self, on_progress: Callable[[SolveProgress], None]) -> SolveControl:
+        """Return a control with its own listener that is interrupted together with this one."""
+        return SolveControl(on_progress, self._stop)
+
     def wait(self, seconds: float) -> bool:
         """Sleep up to `seconds`, less if interrupted; tell whether it was."""
         return self._stop.wait(seconds)

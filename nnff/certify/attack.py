@@ -1,0 +1,197 @@
+"""Looking for real pairs that are treated differently: a vectorised multi-start local search.
+
+Everything found here only ever raises delta_lower, so nothing here needs to be
+optimal; it needs to be feasible, and every result is replayed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from nnff.certify.witness import best_witness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nnff.certify.certificate import Witness
+    from nnff.problem import Problem
+    from nnff.values import FloatArray, IntArray
+
+__all__ = ["attack", "better", "polish"]
+
+_STEPS = np.array([1.0, 0.5, 0.2, 0.05, 0.01])
+
+
+def attack(
+    problem: Problem,
+    *,
+    rng: np.random.Generator,
+    data: FloatArray | None = None,
+    starts: int = 192,
+    iterations: int = 60,
+    stop: Callable[[], bool] = lambda: False,
+) -> Witness | None:
+    """Search from random points and data rows.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    rng
+        Source of the random starts.
+    data
+        Raw rows to start from as well, shape (rows, n).
+    starts
+        Number of starting points.
+    iterations
+        Steps per start.
+    stop
+        Asked once per step; ends the search early.
+
+    Returns
+    -------
+    The best replayed pair, or None if no start led to a feasible one (x' = x''
+    is always feasible, so this is rare).
+    """
+    points = problem.domain.sample(starts, rng)
+    if data is not None and len(data):
+        chosen = rng.choice(len(data), size=min(starts // 2, len(data)), replace=False)
+        points[: len(chosen)] = problem.domain.nearest(data[chosen])
+    nothing = np.zeros_like(points)
+    return _search(problem, points, nothing, iterations, stop, "attack")
+
+
+def polish(
+    problem: Problem,
+    x1: FloatArray,
+    x2: FloatArray,
+    *,
+    origin: str,
+    iterations: int = 40,
+    stop: Callable[[], bool] = lambda: False,
+) -> Witness | None:
+    """Improve candidate pairs, shapes (rows, n) or (n,), by the same local search."""
+    first, second = np.atleast_2d(x1), np.atleast_2d(x2)
+    replayed = best_witness(problem, first, second, origin)
+    if replayed is None:
+        start, difference = problem.domain.nearest(first), np.zeros_like(first)
+    else:
+        start = np.array([replayed.x1])
+        difference = np.array([replayed.x2]) - start
+    polished = _search(problem, start, difference, iterations, stop, origin)
+    return better(replayed, polished)
+
+
+def better(one: Witness | None, other: Witness | None) -> Witness | None:
+    """Return the witness with the larger delta."""
+    if one is None or (other is not None and other.delta > one.delta):
+        return other
+    return one
+
+
+def _search(
+    problem: Problem,
+    x1: FloatArray,
+    d: FloatArray,
+    iterations: int,
+    stop: Callable[[], bool],
+    origin: str,
+) -> Witness | None:
+    """Alternate between the difference d (towards a maximiser over the ball) and the place x'."""
+    step = np.full(len(x1), 0.25)
+    for iteration in range(iterations):
+        if stop():
+            break
+        # Where the output saturates its gradient vanishes; the logit's does not.
+        of: Literal["logit", "output"] = "logit" if iteration < iterations // 4 else "output"
+        d = _turn(problem, x1, d, of)
+        x1, step = _move(problem, x1, d, step, of)
+    x2 = x1 + d
+    best = best_witness(problem, x1, x2, origin)
+    if problem.domain.integer.any() and best is not None:
+        # Rounding x' and x'' apart can break similarity; truncating their difference seldom does.
+        base = problem.domain.nearest(x1)
+        short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
+        best = better(best, best_witness(problem, base, base + short, origin))
+        assert best is not None
+        best = _integer_search(problem, best, stop)
+    return best
+
+
+def _objective(problem: Problem, x1: FloatArray, d: FloatArray, of: str) -> FloatArray:
+    """Evaluate f(x' + d) - f(x'), or the same of the logit; shape (rows,)."""
+    network = problem.network
+    if of == "logit":
+        sign = 1.0 if network.output_scaling.scale[0] > 0 else -1.0
+        gap = network.preactivations(x1 + d)[-1] - network.preactivations(x1)[-1]
+        return np.asarray(sign * gap[:, 0])
+    return network.predict(x1 + d) - network.predict(x1)
+
+
+def _gradient(problem: Problem, x: FloatArray, of: Literal["logit", "output"]) -> FloatArray:
+    gradient = problem.network.gradient(x, of)
+    if of == "logit" and problem.network.output_scaling.scale[0] < 0:
+        return -gradient
+    return gradient
+
+
+def _turn(problem: Problem, x1: FloatArray, d: FloatArray, of: Literal["logit", "output"]) -> FloatArray:
+    """Frank-Wolfe step on d with a line search: the ball and the box are convex, so it stays feasible."""
+    domain, t = problem.domain, problem.coordinates.scale
+    gradient = _gradient(problem, x1 + d, of) * t
+    ends = np.stack([(domain.lower - x1) / t, (domain.upper - x1) / t])
+    movable = ~domain.immutable
+    low, high = np.minimum(ends.min(axis=0), 0.0) * movable, np.maximum(ends.max(axis=0), 0.0) * movable
+    size = np.abs(gradient).max(axis=1, keepdims=True)
+    gradient = gradient / np.where(size > 0, size, 1.0)
+    goal = problem.metric.maximise(gradient, problem.epsilon, low, high) * t
+    trials = d[None] + _STEPS[:, None, None] * (goal - d)[None]
+    trials = np.concatenate([d[None], trials])
+    return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of)[2]
+
+
+def _move(
+    problem: Problem, x1: FloatArray, d: FloatArray, step: FloatArray, of: Literal["logit", "output"]
+) -> tuple[FloatArray, FloatArray]:
+    """Projected gradient step on x' with d held: the distance does not change, and the box is known."""
+    domain = problem.domain
+    low, high = np.maximum(domain.lower, domain.lower - d), np.minimum(domain.upper, domain.upper - d)
+    direction = (_gradient(problem, x1 + d, of) - _gradient(problem, x1, of)) * domain.width
+    size = np.abs(direction).max(axis=1, keepdims=True)
+    direction = direction / np.where(size > 0, size, 1.0) * domain.width
+    factors = np.array([0.0, 0.3, 1.0, 3.0])[:, None, None]
+    trials = np.clip(x1[None] + factors * step[None, :, None] * direction[None], low, high)
+    # clip raises below `low` first; where rounding made low > high keep the point.
+    trials = np.where(low > high, x1[None], trials)
+    chosen, moved, _ = _best_of(problem, trials, np.broadcast_to(d, trials.shape), of)
+    growth = np.array([0.4, 0.7, 1.2, 2.0])[chosen]
+    return moved, np.clip(step * growth, 1e-9, 1.0)
+
+
+def _best_of(
+    problem: Problem, x1: FloatArray, d: FloatArray, of: str
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Among trials, shape (trials, rows, n), pick per row the best: which it is, its x' and its d."""
+    trials, rows, n = x1.shape
+    values = _objective(problem, x1.reshape(-1, n), d.reshape(-1, n), of).reshape(trials, rows)
+    chosen = np.argmax(values, axis=0)
+    pick = np.arange(rows)
+    return chosen, x1[chosen, pick], d[chosen, pick]
+
+
+def _integer_search(problem: Problem, witness: Witness, stop: Callable[[], bool]) -> Witness:
+    """Step single integer features of x', of x'' or of both, up or down, while that helps."""
+    n = problem.domain.n_features
+    moves = np.concatenate([np.eye(n), -np.eye(n)])[np.tile(problem.domain.integer, 2)]
+    none = np.zeros_like(moves)
+    change1 = np.concatenate([moves, none, moves])
+    change2 = np.concatenate([none, moves, moves])
+    while not stop():
+        x1, x2 = np.array(witness.x1), np.array(witness.x2)
+        trial = best_witness(problem, x1 + change1, x2 + change2, witness.origin)
+        if trial is None or trial.delta <= witness.delta * (1 + 1e-12):
+            break
+        witness = trial
+    return witness

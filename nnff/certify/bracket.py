@@ -1,0 +1,102 @@
+"""The two-sided answer while it is being made."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nnff.certify.progress import CertifyProgress, relative_gap
+
+if TYPE_CHECKING:
+    from nnff.certify.certificate import Witness
+
+__all__ = ["Bracket"]
+
+CONTRADICTION = 1e-9
+"""A certified bound below a real pair by more than this, relative, is a contradiction."""
+
+
+@dataclass
+class Bracket:
+    """delta_lower and delta_upper with their history; lower only rises, upper only falls.
+
+    Attributes
+    ----------
+    started
+        ``time.perf_counter()`` when the run began.
+    listener
+        Called at every change and at every `tick`.
+    """
+
+    started: float
+    listener: Callable[[CertifyProgress], None] | None = None
+    upper: float = math.inf
+    witness: Witness | None = None
+    history: list[tuple[float, float, float]] = field(default_factory=list)
+    phase: str = "start"
+    round: int = 0
+    cells: int = 0
+    nodes: int = 0
+    contradiction: str = ""
+
+    @property
+    def lower(self) -> float:
+        """Value of the best replayed pair; 0 before there is one (x' = x'')."""
+        return 0.0 if self.witness is None else self.witness.delta
+
+    @property
+    def gap(self) -> float:
+        """Relative gap."""
+        return relative_gap(self.lower, self.upper)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds since the start."""
+        return time.perf_counter() - self.started
+
+    def prove(self, upper: float, source: str) -> None:
+        """Take a proven upper bound; one below a real pair is a contradiction, and not taken."""
+        if upper < self.lower * (1 - CONTRADICTION):
+            self.contradiction = (
+                f"{source} claims that no pair differs by more than {upper:.9g}, "
+                f"but a real pair differs by {self.lower:.9g}"
+            )
+            return
+        # Within rounding of the pair: the pair is the truth.
+        upper = max(upper, self.lower)
+        if upper < self.upper:
+            self.upper = upper
+            self._record()
+
+    def show(self, witness: Witness | None, source: str) -> None:
+        """Take a replayed pair; one above the proven bound is a contradiction."""
+        if witness is None or not witness.replayed or witness.delta <= self.lower:
+            return
+        self.witness = witness
+        if witness.delta > self.upper * (1 + CONTRADICTION):
+            self.contradiction = (
+                f"a real pair ({source}) differs by {witness.delta:.9g}, "
+                f"above the bound {self.upper:.9g} that was claimed before"
+            )
+        elif witness.delta > self.upper:
+            self.upper = witness.delta
+        self._record()
+
+    def tick(self, phase: str | None = None, *, upper: float | None = None, nodes: int | None = None) -> None:
+        """Tell the listener; `upper` is a bound in the making, shown but not kept."""
+        self.phase = self.phase if phase is None else phase
+        self.nodes = self.nodes if nodes is None else nodes
+        if self.listener is not None:
+            shown = self.upper if upper is None else max(min(upper, self.upper), self.lower)
+            self.listener(
+                CertifyProgress(
+                    self.phase, self.lower, shown, self.round, self.cells, self.nodes, self.seconds
+                )
+            )
+
+    def _record(self) -> None:
+        self.history.append((self.seconds, self.lower, self.upper))
+        self.tick()

@@ -1,0 +1,253 @@
+"""The certificate: what was asked, what is proven, what was seen, and everything needed to check it."""
+
+from __future__ import annotations
+
+import enum
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Certificate",
+    "DomainRecord",
+    "EncodingRecord",
+    "MetricRecord",
+    "ModelRecord",
+    "Reason",
+    "SolverRun",
+    "Strategy",
+    "Trust",
+    "Verdict",
+    "Witness",
+]
+
+SCHEMA_VERSION = "1"
+"""Version of the JSON layout; raised when a field changes its meaning or goes away."""
+
+
+class Verdict(enum.StrEnum):
+    """The answer to "is delta_max at most the delta asked for?"."""
+
+    CERTIFIED = "certified"
+    """Proven: no two similar inputs differ by more than delta."""
+    VIOLATED = "violated"
+    """Shown by a real pair: two similar inputs differ by more than delta."""
+    UNDECIDED = "undecided"
+    """Neither; `Certificate.reason` says why."""
+
+
+class Reason(enum.StrEnum):
+    """Why the run stopped."""
+
+    GAP_CLOSED = "gap closed"
+    DECIDED = "decided"
+    EXHAUSTED = "every point of the domain was evaluated"
+    TIME_LIMIT = "time limit"
+    NO_PROGRESS = "no progress"
+    INTERRUPTED = "interrupted"
+    SOLVER_FAILED = "solver failed"
+    INCONSISTENT = "inconsistent"
+    """A bound below a real pair, or two solvers that contradict each other: nothing is certified."""
+
+
+class Trust(enum.StrEnum):
+    """What has to be believed for delta_upper to hold."""
+
+    SOLVER = "solver"
+    """The floating-point dual bound of one solver."""
+    AGREED = "agreed"
+    """The same, and other solvers' brackets on the same problem meet it."""
+    EXHAUSTIVE = "exhaustive"
+    """The forward pass on every point of a finite domain; no solver."""
+    CLOSED_FORM = "closed form"
+    """Outward-rounded range arithmetic and the closed form of the output; no solver."""
+    PROVED = "proved"
+    """Exact arithmetic."""
+
+
+class Strategy(enum.StrEnum):
+    """How delta_upper was obtained; further strategies are added as values."""
+
+    RELATIONAL = "relational"
+    TWIN = "twin"
+    EXHAUSTIVE = "exhaustive"
+
+
+def _encode_float(value: float) -> float | str:
+    """JSON has no infinity."""
+    return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
+
+
+Extended = Annotated[float, BeforeValidator(float), PlainSerializer(_encode_float, when_used="json")]
+"""A float that may be infinite, written as ``"inf"`` in JSON."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MetricRecord(_Record):
+    """The similarity metric."""
+
+    name: str = Field(description="Name of the metric plugin.")
+    distribution: str = Field(description="Distribution that provides it.")
+    parameters: dict[str, Any] = Field(description="Constructor arguments.")
+    relation: Literal["exact", "outer"] = Field(description="Whether the encoded ball is exact or larger.")
+    looseness: float = Field(description="Relative excess radius of the encoded ball.")
+    center: list[float] = Field(description="The metric acts on (x - center) / scale.")
+    scale: list[float] = Field(description="See center.")
+
+
+class DomainRecord(_Record):
+    """The input domain, raw units."""
+
+    feature_names: list[str]
+    lower: list[float]
+    upper: list[float]
+    integer: list[str] = Field(description="Features that take whole numbers only.")
+    immutable: list[str] = Field(description="Features that are equal in both inputs of a pair.")
+    points: int | None = Field(description="Number of points of a finite domain, else null.")
+
+
+class ModelRecord(_Record):
+    """The network."""
+
+    source: str
+    fingerprint: str = Field(description="SHA-256 of layers and scalings.")
+    architecture: str
+    output_name: str
+
+
+class EncodingRecord(_Record):
+    """Size of the last MILP."""
+
+    rows: int
+    columns: int
+    integers: int
+    nonzeros: int
+    cells: int = Field(description="Cells of all smooth neurons together.")
+    fingerprint: str = Field(description="SHA-256 of the matrices handed to the solver.")
+
+
+class SolverRun(_Record):
+    """One solve."""
+
+    round: int
+    solver: str
+    version: str
+    termination: str
+    limit: str | None
+    raw_status: str
+    delta_bound: Extended = Field(description="Upper bound of delta that this solve proves; inf if none.")
+    delta_point: float | None = Field(description="Value of the replayed solver point, if there was one.")
+    nodes: int | None
+    seconds: float
+    options: dict[str, Any] = Field(description="Options in the solver's own spelling.")
+    message: str = ""
+
+
+class Witness(_Record):
+    """A real pair, evaluated on the network itself."""
+
+    feature_names: list[str]
+    x1: list[float] = Field(description="First input, raw units.")
+    x2: list[float] = Field(description="Second input, raw units.")
+    output1: float = Field(description="Network output at x1, in the target's units.")
+    output2: float = Field(description="Network output at x2, in the target's units.")
+    distance: float = Field(description="d_fair(x1, x2).")
+    origin: str = Field(description="What found it: attack, data, solver or enumeration.")
+    replayed: bool = Field(description="Whether membership, distance and outputs were recomputed.")
+
+    @property
+    def delta(self) -> float:
+        """``|f(x2) - f(x1)|``."""
+        return abs(self.output2 - self.output1)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the pair side by side: one row per feature, then the output."""
+        frame = pd.DataFrame(
+            {"x1": [*self.x1, self.output1], "x2": [*self.x2, self.output2]},
+            index=[*self.feature_names, "output"],
+        )
+        frame["difference"] = frame["x2"] - frame["x1"]
+        return frame
+
+
+class Certificate(_Record):
+    """A two-sided answer to Problem 1: ``delta_lower <= delta_max <= delta_upper``.
+
+    delta_lower is attained by `witness`; delta_upper holds for all pairs,
+    as far as `trust` goes.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    verdict: Verdict | None = Field(description="Null when no delta was asked for and nothing went wrong.")
+    reason: Reason = Field(description="Why the run stopped.")
+    detail: str = Field(description="The reason in a sentence, with names and numbers.")
+    epsilon: float
+    delta: float | None = Field(description="The delta asked for.")
+    delta_lower: float = Field(description="Witnessed: a real pair differs by this much.")
+    delta_upper: Extended = Field(description="Certified: no pair differs by more.")
+    delta_data: float | None = Field(description="Largest difference over similar pairs of data rows.")
+    data_pairs: int | None = Field(description="Number of similar pairs of data rows.")
+    gap: Extended = Field(description="(delta_upper - delta_lower) / max(delta_lower, tiny).")
+    closed_form: Extended = Field(description="The bound that costs no solve.")
+    strategy: str
+    trust: Trust
+    metric: MetricRecord
+    domain: DomainRecord
+    model: ModelRecord
+    sensitive_features: list[str] = Field(default_factory=list)
+    encoding: EncodingRecord | None = None
+    rounds: int = 0
+    runs: list[SolverRun] = Field(default_factory=list)
+    witness: Witness | None
+    seconds: float = Field(description="Wall seconds from the model read to the certificate.")
+    phases: dict[str, float] = Field(default_factory=dict, description="Wall seconds per phase.")
+    bracket: list[tuple[float, float, Extended]] = Field(
+        default_factory=list, description="(seconds, delta_lower, delta_upper) at every change."
+    )
+    environment: dict[str, str] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict, description="The effective configuration.")
+
+    def to_json(self) -> str:
+        """Return the certificate as JSON; `Certificate.from_json` reads it back equal."""
+        return self.model_dump_json(indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Certificate:
+        """Read a certificate.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If the text is not a certificate of this schema version.
+        """
+        return cls.model_validate_json(text)
+
+    def write(self, path: Path) -> None:
+        """Write the JSON to `path`, whole or not at all."""
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(self.to_json() + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in one sentence, in the words of the project."""
+        unit = self.model.output_name
+        pair = f"two inputs in the domain with distance at most {self.epsilon:g}"
+        if self.verdict is Verdict.CERTIFIED:
+            return f"No {pair} differ by more than {self.delta:g} in {unit} (certified: {self.delta_upper:.6g})."
+        if self.verdict is Verdict.VIOLATED:
+            return f"There are {pair} that differ by {self.delta_lower:.6g} in {unit}, more than {self.delta:g}."
+        bracket = (
+            f"no {pair} differ by more than {self.delta_upper:.6g} in {unit}, "
+            f"and a real pair differs by {self.delta_lower:.6g}"
+        )
+        if self.verdict is Verdict.UNDECIDED:
+            return f"Undecided ({self.detail}): {bracket}."
+        return f"{bracket[0].upper()}{bracket[1:]}."

@@ -1,0 +1,157 @@
+"""Strategy ``exhaustive``: every point of a finite domain, by batched forward passes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnff.errors import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nnff.problem import Problem
+    from nnff.values import FloatArray, IntArray
+
+__all__ = ["MOST_POINTS", "Enumeration", "enumerate_pairs"]
+
+MOST_POINTS = 1_000_000
+"""Largest domain that is enumerated."""
+
+_BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """The outcome of an enumeration.
+
+    Attributes
+    ----------
+    delta_lower
+        Largest difference found.
+    delta_upper
+        Equal to it when `complete`, else the range of all outputs; both
+        widened by the rounding of the forward pass.
+    x1, x2
+        The pair, raw units, shape (n,).
+    pairs
+        Number of pairs compared.
+    complete
+        Whether every similar pair was compared.
+    """
+
+    delta_lower: float
+    delta_upper: float
+    x1: FloatArray
+    x2: FloatArray
+    pairs: int
+    complete: bool
+
+
+def enumerate_pairs(
+    problem: Problem,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[float, float], None] = lambda _lower, _upper: None,
+) -> Enumeration:
+    """Compare all pairs at distance at most epsilon in a finite domain.
+
+    The outputs of all points are kept on a grid.  A translation-invariant
+    metric admits a set of difference vectors that is the same everywhere, so
+    for each admitted vector (one of each +-pair) two shifted views of the grid
+    are subtracted: exact, with no pair left out.
+
+    Sound: distances are compared with the same slack as everywhere
+    (`nnff.similarity.within`), and delta_upper is widened by a bound on the
+    rounding of two forward passes relative to the outputs' magnitude.
+
+    Raises
+    ------
+    ProblemError
+        If the domain is not finite or too large, or the metric depends on the place.
+    """
+    domain = problem.domain
+    points = domain.n_points
+    if points is None:
+        names = [
+            name
+            for name, whole, low, high in zip(
+                domain.feature_names, domain.integer, domain.lower, domain.upper, strict=True
+            )
+            if not whole and low < high
+        ]
+        raise ProblemError(
+            "strategy 'exhaustive' needs a finite domain, but these features are continuous: "
+            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"  # noqa: PLR2004
+        )
+    if points > MOST_POINTS:
+        raise ProblemError(
+            f"strategy 'exhaustive' takes domains of at most {MOST_POINTS:,} points; this one has {points:,}"
+        )
+    if not problem.metric.translation_invariant:
+        raise ProblemError(
+            f"strategy 'exhaustive' needs a metric of differences; {problem.metric.name!r} is not"
+        )
+    counts = np.where(domain.integer, domain.width, 0.0).astype(np.int64) + 1
+    outputs = _all_outputs(problem, counts)
+    spread = float(outputs.max() - outputs.min())
+    slack = 1e-12 * float(np.abs(outputs).max() + spread)
+    best, best_shift, best_at = 0.0, np.zeros(len(counts), dtype=np.int64), np.zeros(len(counts), dtype=np.int64)
+    pairs, complete = 0, True
+    for shifts in _admitted_shifts(problem, counts):
+        for shift in shifts:
+            first, second = _shifted_views(outputs, shift)
+            gaps = np.abs(second - first)
+            pairs += gaps.size
+            place = int(np.argmax(gaps))
+            if gaps.flat[place] > best:
+                best, best_shift = float(gaps.flat[place]), shift
+                best_at = np.array(np.unravel_index(place, gaps.shape)) + np.maximum(-shift, 0)
+            if stop():
+                complete = False
+                break
+        progress(best, spread + slack)
+        if not complete:
+            break
+    x1 = domain.lower + best_at
+    upper = best + slack if complete else spread + slack
+    return Enumeration(best, upper, x1, x1 + best_shift, pairs, complete)
+
+
+def _all_outputs(problem: Problem, counts: IntArray) -> FloatArray:
+    """Evaluate the network on the whole grid, shape `counts`."""
+    total = math.prod(int(c) for c in counts)
+    values = np.empty(total)
+    for begin in range(0, total, _BATCH):
+        flat = np.arange(begin, min(begin + _BATCH, total))
+        rows = np.stack(np.unravel_index(flat, tuple(counts)), axis=1) + problem.domain.lower
+        values[flat] = problem.network.predict(rows)
+    return values.reshape(tuple(counts))
+
+
+def _admitted_shifts(problem: Problem, counts: IntArray) -> Iterator[IntArray]:
+    """Yield blocks of integer difference vectors in the ball, one of each pair (v, -v)."""
+    reach = np.minimum(np.floor(problem.radius + 1e-9).astype(np.int64), counts - 1)
+    sizes = 2 * reach + 1
+    total = math.prod(int(s) for s in sizes)
+    # Row-major order of the box is symmetric about its centre: the second half
+    # holds the zero vector first and then one of each pair.
+    for begin in range(total // 2, total, _BATCH):
+        flat = np.arange(begin, min(begin + _BATCH, total))
+        shifts = np.stack(np.unravel_index(flat, tuple(sizes)), axis=1) - reach
+        raw = shifts.astype(np.float64)
+        origin = np.broadcast_to(problem.domain.lower, raw.shape)
+        distance = problem.distance(origin, origin + raw)
+        # The slack covers the rounding of the place at which the vector is tried.
+        inside = distance <= problem.epsilon_outward
+        yield shifts[inside]
+
+
+def _shifted_views(outputs: FloatArray, shift: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return views of f(x) and f(x + shift) over all x with both in the grid."""
+    first = tuple(slice(max(-k, 0), n - max(k, 0)) for k, n in zip(shift, outputs.shape, strict=True))
+    second = tuple(slice(max(k, 0), n - max(-k, 0)) for k, n in zip(shift, outputs.shape, strict=True))
+    return outputs[first], outputs[second]

@@ -1,0 +1,231 @@
+"""The anytime loop: encode, solve, bracket, refine, until the gap is closed or something stops it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nnff.certify.attack import polish
+from nnff.certify.certificate import Reason, SolverRun
+from nnff.certify.proof import Proof, judge
+from nnff.solver import Capability, SolveOptions, SolveResult, Termination
+from nnff.solver.guard import guarded_solve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nnff.certify.bracket import Bracket
+    from nnff.encoding import Encoded, EncodingStrategy
+    from nnff.problem import Problem
+    from nnff.solver import SolveControl, SolveProgress, SolverBackend
+
+__all__ = ["LoopOutcome", "LoopSettings", "run_loop", "solve_once"]
+
+_STALL = 8
+"""Rounds without any change of the bracket after which the loop gives up: rounds stall and then drop."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What the loop aims for and what it may use.
+
+    Attributes
+    ----------
+    gap
+        Relative gap at which to stop.
+    delta
+        Value to decide, or None.
+    deadline
+        ``time.perf_counter()`` at which to stop.
+    threads, seed, native
+        Passed to the solver.
+    """
+
+    gap: float
+    delta: float | None
+    deadline: float
+    threads: int = 1
+    seed: int = 0
+    native: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left."""
+        return self.deadline - time.perf_counter()
+
+
+@dataclass
+class LoopOutcome:
+    """Why the loop stopped, and its last encoding."""
+
+    reason: Reason
+    detail: str
+    encoded: Encoded | None = None
+    runs: list[SolverRun] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) -> tuple[Reason, str] | None:
+    """Return why to stop now, or None."""
+    if bracket.contradiction:
+        return Reason.INCONSISTENT, bracket.contradiction
+    if settings.delta is not None:
+        if bracket.upper <= settings.delta:
+            return Reason.DECIDED, f"the certified bound {bracket.upper:.6g} is at most {settings.delta:g}"
+        if bracket.lower > settings.delta:
+            return Reason.DECIDED, f"a real pair differs by {bracket.lower:.6g}, more than {settings.delta:g}"
+    if bracket.gap <= settings.gap and settings.delta is None:
+        return Reason.GAP_CLOSED, f"relative gap {max(bracket.gap, 0.0):.2e}, asked for {settings.gap:g}"
+    if control.interrupted:
+        return Reason.INTERRUPTED, "interrupted"
+    if settings.remaining <= 0:
+        return Reason.TIME_LIMIT, f"the time limit was reached with a relative gap of {bracket.gap:.2e}"
+    return None
+
+
+def run_loop(
+    problem: Problem,
+    strategy: EncodingStrategy,
+    backend: SolverBackend,
+    bracket: Bracket,
+    settings: LoopSettings,
+    control: SolveControl,
+) -> LoopOutcome:
+    """Refine until the bracket is as wanted.
+
+    Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
+    `nnff.certify.proof.judge` accepted, each over an encoding that holds every
+    feasible pair; the least of them holds as well.
+    """
+    outcome = LoopOutcome(Reason.NO_PROGRESS, "")
+    plan = strategy.first_plan()
+    still = 0
+    while True:
+        stop = finished(bracket, settings, control)
+        if stop is not None:
+            outcome.reason, outcome.detail = stop
+            return outcome
+        before = (bracket.lower, bracket.upper)
+        bracket.round += 1
+        bracket.tick("encode", nodes=0)
+        with _timed(outcome.phases, "encode"):
+            encoded = strategy.encode(plan)
+        outcome.encoded = encoded
+        bracket.cells = encoded.cells
+        if settings.remaining <= 0:
+            continue
+        bracket.tick("solve")
+        with _timed(outcome.phases, "solve"):
+            result, proof, run = solve_once(problem, encoded, backend, bracket, settings, control)
+        outcome.runs.append(run)
+        if proof.complaint:
+            outcome.reason, outcome.detail = Reason.SOLVER_FAILED, proof.complaint
+            return outcome
+        stop = finished(bracket, settings, control)
+        if stop is not None:
+            outcome.reason, outcome.detail = stop
+            return outcome
+        if result.x is None:
+            outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
+            return outcome
+        tolerance = settings.gap * max(bracket.lower, 1e-9) / encoded.factor / 50
+        with _timed(outcome.phases, "refine"):
+            finer = strategy.refine(plan, encoded, result.x, tolerance)
+        still = still + 1 if (bracket.lower, bracket.upper) == before else 0
+        if still >= _STALL:
+            outcome.detail = f"{_STALL} rounds in a row moved neither bound"
+            return outcome
+        if finer is None:
+            if result.termination is Termination.OPTIMAL:
+                outcome.detail = "the solver's point exploits no approximation that could be refined"
+                return outcome
+            continue
+        plan = finer
+
+
+def solve_once(
+    problem: Problem,
+    encoded: Encoded,
+    backend: SolverBackend,
+    bracket: Bracket,
+    settings: LoopSettings,
+    control: SolveControl,
+) -> tuple[SolveResult, Proof, SolverRun]:
+    """Solve one encoding, take its bound into the bracket and replay its point."""
+    options = _options(backend, encoded, bracket, settings)
+
+    def on_progress(progress: SolveProgress) -> None:
+        bracket.tick(upper=encoded.delta(progress.bound), nodes=progress.nodes)
+
+    began = time.perf_counter()
+    result = guarded_solve(backend, encoded.matrix, options, None, control.listening(on_progress))
+    seconds = time.perf_counter() - began
+    delta_point = None
+    if result.x is not None:
+        x1, x2 = encoded.pair(result.x)
+        witness = polish(
+            problem, x1, x2, origin="solver", stop=lambda: control.interrupted or settings.remaining <= 0
+        )
+        delta_point = None if witness is None else witness.delta
+        bracket.show(witness, f"found from a point of {backend.name}")
+    proof = judge(encoded.matrix, result)
+    upper = encoded.delta(proof.bound)
+    if proof.usable:
+        bracket.prove(upper, f"the solver {backend.name!r}")
+    run = SolverRun(
+        round=bracket.round,
+        solver=backend.name,
+        version=result.version,
+        termination=result.termination.value,
+        limit=None if result.limit is None else result.limit.value,
+        raw_status=result.raw_status,
+        delta_bound=upper,
+        delta_point=delta_point,
+        nodes=result.nodes,
+        seconds=seconds,
+        options={key: _plain(value) for key, value in result.applied.items()},
+        message=proof.complaint or result.message,
+    )
+    return result, proof, run
+
+
+def _options(
+    backend: SolverBackend, encoded: Encoded, bracket: Bracket, settings: LoopSettings
+) -> SolveOptions:
+    """Ask for what is useful, leaving out only what merely saves time and the backend does not offer."""
+    can = backend.capabilities
+    # A point of the MILP is an upper estimate of what its cells allow; a bound
+    # within a quarter of the wanted gap of it leaves the rest to refinement.
+    relative_gap = settings.gap / 4 if Capability.GAP in can else 0.0
+    goals = [bracket.lower * (1 + settings.gap)] if settings.delta is None else [settings.delta]
+    # Stop as soon as the bound settles the question; a hair below, because
+    # bounds are weakened before they count.
+    goal = max(goals) * (1 - 1e-7) / encoded.factor
+    stop = -goal if Capability.BOUND_STOP in can and goal > 0 else None
+    return SolveOptions(
+        time_limit=max(settings.remaining, 0.01),
+        relative_gap=relative_gap,
+        threads=settings.threads,
+        seed=settings.seed,
+        bound_stop=stop,
+        native=settings.native,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Keep JSON values as they are and write everything else as text."""
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+
+
+class _timed:  # noqa: N801 - reads as a statement
+    """Add the wall seconds of a block to a phase."""
+
+    def __init__(self, phases: dict[str, float], name: str) -> None:
+        self._phases, self._name = phases, name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._phases[self._name] = self._phases.get(self._name, 0.0) + time.perf_counter() - self._began

@@ -1,0 +1,90 @@
+"""From a candidate pair to a witness: repaired into domain and ball, replayed on the network itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnff.certify.certificate import Witness
+
+if TYPE_CHECKING:
+    from nnff.problem import Problem
+    from nnff.values import BoolArray, FloatArray
+
+__all__ = ["best_witness", "make_witness", "repair"]
+
+_HALVINGS = 40
+
+
+def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Move candidate pairs into the domain and the ball, as little as is easy.
+
+    Both inputs are clipped and rounded into the domain, immutable features of
+    the second are set to those of the first, and a difference that is too long
+    is scaled down by bisection: first only in the continuous coordinates that
+    the metric sees, then in all continuous ones.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    x1, x2
+        Candidates, raw units, shape (rows, n).
+
+    Returns
+    -------
+    The moved pairs and a mask of those that are feasible, shape (rows,).
+    """
+    domain = problem.domain
+    first = domain.nearest(x1)
+    second = domain.nearest(x2)
+    second = np.where(domain.immutable, first, second)
+    good = problem.admits(first, second)
+    continuous = ~domain.integer
+    # Coordinates that a ball of radius 0 pins are the ones the metric sees.
+    n = domain.n_features
+    seen = problem.metric.difference_bound(np.eye(n), 0.0, np.ones(n)) < 0.5  # noqa: PLR2004
+    for moving in (continuous & seen, continuous):
+        rows = np.flatnonzero(~good)
+        if not len(rows) or not moving.any():
+            continue
+        base, goal = first[rows], second[rows]
+        low, high = np.zeros(len(rows)), np.ones(len(rows))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            trial = np.where(moving, base + middle[:, None] * (goal - base), goal)
+            fits = problem.admits(base, trial)
+            low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+        second[rows] = np.where(moving, base + low[:, None] * (goal - base), goal)
+        good = problem.admits(first, second)
+    return first, second, good
+
+
+def make_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) -> Witness:
+    """Replay one feasible pair, shapes (n,), on the network; the output of the second is the larger."""
+    outputs = problem.network.predict(np.stack([x1, x2]))
+    if outputs[1] < outputs[0]:
+        x1, x2, outputs = x2, x1, outputs[::-1]
+    admitted = bool(problem.admits(x1[None], x2[None])[0])
+    return Witness(
+        feature_names=list(problem.domain.feature_names),
+        x1=[float(v) for v in x1],
+        x2=[float(v) for v in x2],
+        output1=float(outputs[0]),
+        output2=float(outputs[1]),
+        distance=float(problem.distance(x1, x2)),
+        origin=origin,
+        replayed=admitted,
+    )
+
+
+def best_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) -> Witness | None:
+    """Repair candidate pairs, shape (rows, n), and return the best feasible one, or None."""
+    first, second, good = repair(problem, np.atleast_2d(x1), np.atleast_2d(x2))
+    if not good.any():
+        return None
+    gaps = np.abs(problem.network.predict(second) - problem.network.predict(first))
+    best = int(np.argmax(np.where(good, gaps, -1.0)))
+    witness = make_witness(problem, first[best], second[best], origin)
+    return witness if witness.replayed else None

@@ -1,0 +1,127 @@
+"""Rectangular cells over (m, D) of a smooth neuron, each with sound planes; splitting them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnff.encoding.planes import Quantity, candidate_slopes, plane_shift
+from nnff.network import Activation
+from nnff.values import FloatArray, frozen_array
+
+__all__ = ["Cell", "CellPlan", "Neuron", "Side", "make_cells", "split_boxes"]
+
+Neuron = tuple[int, int]
+"""(layer, index), both zero-based."""
+
+Side = tuple[Quantity, int]
+"""("H", +1): planes above H; ("S", -1): planes below S; and so on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A rectangle of (m, D) and planes that are sound on it.
+
+    Attributes
+    ----------
+    box
+        (m_lo, m_hi, D_lo, D_hi).
+    planes
+        Per side, rows (a, b, c): ``sign * phi(m, D) <= a m + b D + c`` on the box.
+    """
+
+    box: FloatArray
+    planes: Mapping[Side, FloatArray] = field(default_factory=dict)
+
+    def contains(self, m: float, d: float, slack: float = 1e-9) -> bool:
+        """Tell whether (m, D) lies in the cell, up to `slack`."""
+        box = self.box
+        return bool(
+            box[0] - slack <= m <= box[1] + slack and box[2] - slack <= d <= box[3] + slack
+        )
+
+    def envelope(self, side: Side, m: float, d: float) -> float:
+        """Return the least plane above ``sign * phi`` at (m, D)."""
+        return float((self.planes[side] @ np.array([m, d, 1.0])).min())
+
+
+CellPlan = Mapping[Neuron, tuple[Cell, ...]]
+"""The cells of every smooth neuron that has any."""
+
+
+def make_cells(
+    g: Activation,
+    boxes: Sequence[FloatArray],
+    sides: Sequence[Side],
+    parents: Sequence[Cell | None] | None = None,
+) -> list[Cell]:
+    """Build cells with sound planes, all shifts in one vectorised pass.
+
+    Parameters
+    ----------
+    g
+        The activation.
+    boxes
+        One rectangle per cell.
+    sides
+        Which planes are wanted.
+    parents
+        Cells that contain them.  Their planes stay valid on the smaller
+        rectangle and are kept (shifted anew, so never higher): without them a
+        split could raise the bound.
+    """
+    above = list(parents) if parents is not None else [None] * len(boxes)
+    owner: list[tuple[int, Side]] = []
+    slopes: list[FloatArray] = []
+    caps: list[float] = []
+    for index, (box, parent) in enumerate(zip(boxes, above, strict=True)):
+        for quantity, sign in sides:
+            found = candidate_slopes(g, quantity, float(sign), box)
+            owner.extend([(index, (quantity, sign))] * len(found))
+            slopes.extend(found)
+            caps.extend([np.inf] * len(found))
+            if parent is not None:
+                kept = _useful(parent.planes[quantity, sign], box)
+                owner.extend([(index, (quantity, sign))] * len(kept))
+                slopes.extend(kept[:, :2])
+                caps.extend(kept[:, 2])
+    shifts = np.zeros(len(owner))
+    for quantity in ("H", "S"):
+        rows = [k for k, (_, side) in enumerate(owner) if side[0] == quantity]
+        if rows:
+            shifts[rows] = plane_shift(
+                g,
+                quantity,
+                np.array([float(owner[k][1][1]) for k in rows]),
+                np.array([slopes[k] for k in rows]),
+                np.array([boxes[owner[k][0]] for k in rows]),
+            )
+    shifts = np.minimum(shifts, caps)
+    planes: list[dict[Side, list[FloatArray]]] = [{side: [] for side in sides} for _ in boxes]
+    for (index, side), slope, shift in zip(owner, slopes, shifts, strict=True):
+        planes[index][side].append(np.array([*slope, shift]))
+    return [
+        Cell(frozen_array(box), {side: frozen_array(rows) for side, rows in own.items()})
+        for box, own in zip(boxes, planes, strict=True)
+    ]
+
+
+def _useful(planes: FloatArray, box: FloatArray) -> FloatArray:
+    """Return the parent's planes that are lowest somewhere on a grid of the child."""
+    m = np.linspace(box[0], box[1], 5)
+    d = np.linspace(box[2], box[3], 5)
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(m, d)] + [np.ones(25)])
+    lowest = np.unique(np.argmin(planes @ grid, axis=0))
+    kept: FloatArray = planes[lowest]
+    return kept
+
+
+def split_boxes(box: FloatArray, m: float, d: float, axis: int, margin: float = 0.2) -> list[FloatArray]:
+    """Cut a rectangle in two at (m, D) along `axis` (0: m, 1: D), `margin` away from its ends."""
+    low, high = box[2 * axis], box[2 * axis + 1]
+    at = float(np.clip((m, d)[axis], low + margin * (high - low), high - margin * (high - low)))
+    first, second = box.copy(), box.copy()
+    first[2 * axis + 1], second[2 * axis] = at, at
+    return [first, second]

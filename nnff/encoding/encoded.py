@@ -1,0 +1,55 @@
+"""What an encoding hands on: the MILP and how to read a solver's point back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nnff.encoding.cells import Neuron
+    from nnff.milp import MatrixProblem
+    from nnff.values import FloatArray
+
+__all__ = ["CellPoint", "Encoded"]
+
+
+@dataclass(frozen=True)
+class CellPoint:
+    """Where a solver's point stands in one smooth neuron: (m, D) and the values it gave h and s."""
+
+    m: float
+    d: float
+    h: float
+    s: float | None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An encoded problem.
+
+    Attributes
+    ----------
+    matrix
+        The MILP; the minimum of it is minus the largest output difference over `factor`.
+    factor
+        Target units per unit of the MILP's objective.
+    pair
+        Maps a point of the MILP to the pair (x', x'') it stands for, raw
+        units, not yet clipped to the domain.
+    neurons
+        Maps a point of the MILP to where it stands in every smooth neuron.
+    cells
+        Number of cells.
+    """
+
+    matrix: MatrixProblem
+    factor: float
+    pair: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+    neurons: Callable[[FloatArray], dict[Neuron, CellPoint]]
+    cells: int = 0
+
+    def delta(self, objective: float) -> float:
+        """Turn an objective (or bound) of the minimisation into an output difference, rounded up."""
+        value = -objective * self.factor
+        return value + abs(value) * 1e-15

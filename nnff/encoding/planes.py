@@ -1,0 +1,197 @@
+r"""Sound planes above and below H and S on rectangles of (m, D).
+
+For an activation g with :math:`|g''| \le G_2` and :math:`|g'''| \le G_3`,
+
+.. math::
+    H_{mm} = g''(p'') - g''(p'), \quad H_{DD} = H_{mm} / 4, \quad
+    |H_{mm}| \le A_H = \min(2 G_2, \max|D| \, G_3), \\
+    S_{mm} = (g''(p'') + g''(p')) / 2, \quad S_{DD} = S_{mm} / 4, \quad |S_{mm}| \le A_S = G_2.
+
+Over a rectangle of sides a and b a function differs from the bilinear
+interpolant of its corners by at most :math:`(a^2 \sup|\phi_{mm}| + b^2 \sup|\phi_{DD}|)/8`
+(interpolate first in m, then in D; no mixed term).  The interpolant, and after
+subtracting a plane still bilinear, is largest at a corner.  Hence
+
+.. math::
+    \sup \phi - \text{plane} \le \max_{\text{corners}} (\phi - \text{plane}) + A (a^2 + b^2/4) / 8.
+
+`plane_shift` applies this on a grid and refines, by branch and bound, only
+where the bound is not yet tight: the result is proven up to rounding, which is
+padded for.  The factor max|D| in A_H is what makes the error of H vanish
+with epsilon.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from nnff.network import Activation
+from nnff.values import FloatArray
+
+__all__ = ["Quantity", "candidate_slopes", "evaluate", "plane_shift"]
+
+Quantity = Literal["H", "S"]
+
+_UNIT = 2.0**-53
+_SPLIT = 8
+_LEVELS = 4
+_MOST_BOXES = 200_000
+_HULL_GRID = 9
+_PLANES = 4
+
+
+def evaluate(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) -> FloatArray:
+    """Return H(m, D) or S(m, D)."""
+    return g.difference(m, d) if quantity == "H" else g.mean(m, d)
+
+
+def plane_shift(
+    g: Activation,
+    quantity: Quantity,
+    sign: FloatArray,
+    slopes: FloatArray,
+    boxes: FloatArray,
+    tolerance: float = 1e-5,
+) -> FloatArray:
+    """Bound ``sup over box of sign * phi(m, D) - a m - b D``, proven, for many planes at once.
+
+    Parameters
+    ----------
+    g, quantity
+        phi is H or S of the activation g.
+    sign
+        +1 or -1 per plane, shape (k,).
+    slopes
+        (a, b) per plane, shape (k, 2).
+    boxes
+        (m_lo, m_hi, D_lo, D_hi) per plane, shape (k, 4).
+    tolerance
+        Excess allowed over the true supremum, relative to the spread of the
+        function on the grid.
+
+    Returns
+    -------
+    Upper bounds of the suprema, shape (k,): see the module for why they are sound.
+    """
+    count = len(slopes)
+    best = np.full(count, -np.inf)
+    proven = np.full(count, -np.inf)
+    allowed = np.zeros(count)
+    owner = np.arange(count)
+    current = boxes
+    steps = np.linspace(0.0, 1.0, _SPLIT + 1)
+    for level in range(_LEVELS):
+        m = current[:, :1] + (current[:, 1:2] - current[:, :1]) * steps
+        d = current[:, 2:3] + (current[:, 3:] - current[:, 2:3]) * steps
+        m[:, -1], d[:, -1] = current[:, 1], current[:, 3]
+        values = _height(g, quantity, sign[owner], slopes[owner], m, d)
+        flat = values.reshape(len(current), -1)
+        np.maximum.at(best, owner, flat.max(axis=1))
+        if level == 0:
+            allowed = tolerance * (flat.max(axis=1) - flat.min(axis=1)) + 1e-14
+        corner = np.maximum(
+            np.maximum(values[:, :-1, :-1], values[:, 1:, :-1]),
+            np.maximum(values[:, :-1, 1:], values[:, 1:, 1:]),
+        )
+        bound = corner + _remainder(g, quantity, m, d)
+        limit = best + allowed
+        unsettled = bound > limit[owner][:, None, None]
+        settled = np.where(unsettled, -np.inf, bound).reshape(len(current), -1).max(axis=1)
+        np.maximum.at(proven, owner, settled)
+        box, i, j = np.nonzero(unsettled)
+        if not len(box):
+            break
+        if level == _LEVELS - 1 or len(box) * _SPLIT**2 > _MOST_BOXES * 8:
+            np.maximum.at(proven, owner[box], bound[box, i, j])
+            break
+        current = np.stack([m[box, i], m[box, i + 1], d[box, j], d[box, j + 1]], axis=1)
+        owner = owner[box]
+    return np.maximum(proven, best)
+
+
+def _height(
+    g: Activation,
+    quantity: Quantity,
+    sign: FloatArray,
+    slopes: FloatArray,
+    m: FloatArray,
+    d: FloatArray,
+) -> FloatArray:
+    """Evaluate sign * phi - a m - b D on the grid of each box, rounded up; shape (boxes, m, D)."""
+    grid_m = m[:, :, None]
+    grid_d = d[:, None, :]
+    phi = evaluate(g, quantity, *np.broadcast_arrays(grid_m, grid_d))
+    plane_m = slopes[:, 0, None, None] * grid_m
+    plane_d = slopes[:, 1, None, None] * grid_d
+    size = np.abs(phi) + np.abs(plane_m) + np.abs(plane_d)
+    if quantity == "H":
+        # p' = m - D/2 is rounded before g sees it: |H| <= slope * |D| moves by its curvature.
+        size = size + g.second_bound * np.abs(grid_d) * (np.abs(grid_m) + np.abs(grid_d))
+    else:
+        size = size + np.abs(grid_m) + np.abs(grid_d)
+    result: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size
+    return result
+
+
+def _remainder(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) -> FloatArray:
+    """Return (A dm^2 + A dD^2 / 4) / 8 for every sub-rectangle, shape (boxes, m - 1, D - 1)."""
+    dm = np.diff(m, axis=1)[:, :, None]
+    dd = np.diff(d, axis=1)[:, None, :]
+    if quantity == "H":
+        reach = np.maximum(np.abs(d[:, :-1]), np.abs(d[:, 1:]))[:, None, :]
+        curvature = np.minimum(2 * g.second_bound, reach * g.third_bound)
+    else:
+        curvature = np.full_like(dd, g.second_bound)
+    result: FloatArray = curvature * (dm**2 + dd**2 / 4) / 8 * (1 + 1e-12)
+    return result
+
+
+def candidate_slopes(
+    g: Activation, quantity: Quantity, sign: float, box: FloatArray, most: int = _PLANES
+) -> FloatArray:
+    """Choose slopes (a, b) of planes above ``sign * phi`` on a box, shape (k, 2), k <= `most`.
+
+    The candidates are the upper facets of the convex hull of a grid of the
+    graph and a least-squares plane; the best few by mean height are taken
+    greedily.  Slopes only affect how tight a plane is, never whether it
+    is sound: that is `plane_shift`'s business.
+    """
+    u = np.linspace(0.0, 1.0, _HULL_GRID)
+    m = box[0] + (box[1] - box[0]) * u
+    d = box[2] + (box[3] - box[2]) * u
+    grid_m, grid_d = (axis.ravel() for axis in np.meshgrid(m, d, indexing="ij"))
+    unit_m, unit_d = (axis.ravel() for axis in np.meshgrid(u, u, indexing="ij"))
+    phi = sign * evaluate(g, quantity, grid_m, grid_d)
+    design = np.stack([unit_m, unit_d, np.ones_like(unit_m)], axis=1)
+    fit = np.linalg.lstsq(design, phi, rcond=None)[0]
+    candidates = [fit[:2]]
+    bend = phi - design @ fit
+    spread = float(np.ptp(bend))
+    if spread > 1e-13 * max(1e-3, float(np.abs(phi).max())):
+        try:
+            hull = ConvexHull(np.stack([unit_m, unit_d, bend / spread], axis=1))
+        except QhullError:
+            pass  # a degenerate graph: the least-squares plane alone is good enough
+        else:
+            normal = hull.equations[:, :3]
+            rising = normal[normal[:, 2] > 1e-6]
+            # Triangles of one facet come with slopes equal up to rounding.
+            bends = np.unique(np.round(-rising[:, :2] / rising[:, 2:], 9), axis=0)
+            candidates.extend(fit[:2] + bends * spread)
+    unit_slopes = np.array(candidates)
+    heights = unit_slopes @ np.stack([unit_m, unit_d])
+    heights = heights + (phi - heights).max(axis=1, keepdims=True)
+    chosen: list[int] = []
+    envelope = np.full(len(phi), np.inf)
+    for _ in range(min(most, len(candidates))):
+        means = np.minimum(heights, envelope).mean(axis=1)
+        index = int(np.argmin(means))
+        if chosen and means[index] > envelope.mean() - 1e-3 * (envelope - phi).mean():
+            break
+        chosen.append(index)
+        envelope = np.minimum(envelope, heights[index])
+    widths = np.array([box[1] - box[0], box[3] - box[2]])
+    return np.divide(unit_slopes[chosen], widths, out=np.zeros((len(chosen), 2)), where=widths > 0)

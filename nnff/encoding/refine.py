@@ -1,0 +1,120 @@
+"""Choosing which cells to split: where the solver's point betrays the relaxation most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnff.encoding.cells import Cell, CellPlan, Neuron, make_cells, split_boxes
+from nnff.encoding.relational import cell_sides
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nnff.encoding.encoded import CellPoint
+    from nnff.network import Activation, Network
+    from nnff.values import FloatArray
+
+__all__ = ["downstream_weights", "refine", "violations"]
+
+
+def downstream_weights(network: Network) -> tuple[FloatArray, ...]:
+    """Bound how much one unit of error in each neuron's output can move the logit, per layer."""
+    weights = [np.ones(network.layers[-1].n_outputs)]
+    for before, layer in zip(network.layers[-2::-1], network.layers[:0:-1], strict=True):
+        slope = 1.0
+        if layer is not network.layers[-1]:
+            slope = float(layer.activation.derivative(np.zeros(1))[0]) if layer.activation.smooth else 1.0
+        weights.append(np.abs(layer.weight).T @ (weights[-1] * slope))
+        assert before.n_outputs == len(weights[-1])
+    return tuple(reversed(weights))
+
+
+def violations(network: Network, points: Mapping[Neuron, CellPoint]) -> dict[Neuron, float]:
+    """Return the weighted distance of every smooth neuron's (h, s) from (H, S) at its (m, D)."""
+    weights = downstream_weights(network)
+    result = {}
+    for (layer, j), point in points.items():
+        g = network.layers[layer].activation
+        m, d = np.array([point.m]), np.array([point.d])
+        error = abs(point.h - float(g.difference(m, d)[0]))
+        if point.s is not None:
+            error = max(error, abs(point.s - float(g.mean(m, d)[0])) / 2)
+        result[layer, j] = error * float(weights[layer][j])
+    return result
+
+
+def refine(
+    network: Network,
+    plan: CellPlan,
+    points: Mapping[Neuron, CellPoint],
+    *,
+    tolerance: float,
+    most: int = 6,
+) -> CellPlan | None:
+    """Split the cells in which the solver's point stands, for the neurons that are violated most.
+
+    Parameters
+    ----------
+    network
+        The network.
+    plan
+        Current cells.
+    points
+        Where the solver's point stands.
+    tolerance
+        Violations below it are let be (in units of the logit).
+    most
+        Largest number of neurons to refine.
+
+    Returns
+    -------
+    A finer plan, or None if nothing is violated.  Cells of a refined neuron
+    still cover its range: a cell is only ever replaced by its two halves.
+    """
+    error = violations(network, points)
+    if not error:
+        return None
+    worst = max(error.values())
+    if worst <= tolerance:
+        return None
+    ranked = sorted(error, key=lambda key: -error[key])
+    chosen = [key for key in ranked[:most] if error[key] > max(tolerance, 0.1 * worst)]
+    finer = dict(plan)
+    for key in chosen:
+        point = points[key]
+        g = network.layers[key[0]].activation
+        cells = list(plan[key])
+        inside = [k for k, cell in enumerate(cells) if cell.contains(point.m, point.d)]
+        if not inside:
+            continue
+        place = inside[0]
+        cells[place : place + 1] = _split(g, cells[place], point, cell_sides(network, key[0]))
+        finer[key] = tuple(cells)
+    return finer
+
+
+def _split(g: Activation, cell: Cell, point: CellPoint, sides: object) -> list[Cell]:
+    """Split along the axis that leaves the smaller plane gap at the point."""
+    wanted = tuple(cell.planes)
+    assert set(wanted) == set(sides)  # type: ignore[call-overload]
+    options = []
+    for axis in (0, 1):
+        if cell.box[2 * axis + 1] - cell.box[2 * axis] > 1e-9:  # noqa: PLR2004 - nothing left to split
+            boxes = split_boxes(cell.box, point.m, point.d, axis)
+            children = make_cells(g, boxes, wanted, [cell] * 2)
+            options.append((_gap_at(children, point), axis, children))
+    if not options:
+        return [cell]
+    return min(options, key=lambda option: option[:2])[2]
+
+
+def _gap_at(children: list[Cell], point: CellPoint) -> float:
+    """Sum over sides of the distance between planes at the point, in the child that holds it."""
+    gaps = [
+        sum(child.envelope(side, point.m, point.d) for side in child.planes)
+        for child in children
+        if child.contains(point.m, point.d)
+    ]
+    return max(gaps, default=float("inf"))

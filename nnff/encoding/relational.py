@@ -1,0 +1,277 @@
+r"""Strategy ``relational``: the pair in midpoint-difference coordinates.
+
+With xm = (x' + x'')/2 and d = x'' - x', every affine layer acts exactly and
+separately on midpoints and differences,
+
+.. math::  m = W s + b, \qquad D = W h,
+
+and only activations couple the two: s = S(m, D), h = H(m, D).  ReLU is exact
+(`nnff.encoding.relu`), smooth activations are covered by cells with sound
+planes (`nnff.encoding.smooth`).  The relaxation error of H scales with |D|, so
+with epsilon, which two independent copies of the network cannot achieve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.core.expr import LinearExpression
+
+from nnff.encoding.cells import Cell, CellPlan, Neuron, Side, make_cells
+from nnff.encoding.encoded import CellPoint, Encoded
+from nnff.encoding.pair import write_pair
+from nnff.encoding.planes import plane_shift
+from nnff.encoding.relu import write_relu
+from nnff.encoding.smooth import write_cells, write_envelope_cuts
+from nnff.encoding.writer import BlockWriter
+from nnff.milp.compile import Compiled, compile_model
+from nnff.ranges import difference_range
+from nnff.ranges.outward import activation_range
+
+if TYPE_CHECKING:
+    from nnff.network import Activation, Network
+    from nnff.problem import Problem
+    from nnff.ranges import LayerRanges, Ranges
+    from nnff.values import FloatArray
+
+__all__ = ["HIDDEN_SIDES", "OUTPUT_SIDES", "cell_sides", "encode_relational", "initial_plan", "needs_midpoint"]
+
+DIFFERENCE_SIDES: tuple[Side, ...] = (("H", 1), ("H", -1))
+HIDDEN_SIDES: tuple[Side, ...] = (*DIFFERENCE_SIDES, ("S", 1), ("S", -1))
+OUTPUT_SIDES: tuple[Side, ...] = (("H", 1),)
+
+_Handles = list[Any | None]
+"""One variable per neuron; None stands for the constant 0."""
+
+
+def needs_midpoint(network: Network) -> tuple[bool, ...]:
+    """Tell for each layer whether its pre-activation midpoint m enters the model.
+
+    m of a layer is needed if its own activation is not linear or a later
+    layer needs the mean s of its outputs.
+    """
+    needed: list[bool] = []
+    later = False
+    for layer in reversed(network.layers):
+        later = layer.activation_name != "identity" or later
+        needed.append(later)
+    return tuple(reversed(needed))
+
+
+def cell_sides(network: Network, layer: int) -> tuple[Side, ...]:
+    """Return which planes the cells of a layer need."""
+    if layer == len(network.layers) - 1:
+        return OUTPUT_SIDES
+    return HIDDEN_SIDES if needs_midpoint(network)[layer + 1] else DIFFERENCE_SIDES
+
+
+def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, ...]]:
+    """Return the coarsest cells: the range of (m, D), split at D = 0 where D changes sign.
+
+    At the output only D >= 0 matters: the objective is the difference of a
+    non-decreasing function and swapping the pair turns D into -D.
+    """
+    network = problem.network
+    plan: dict[Neuron, tuple[Cell, ...]] = {}
+    for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
+        if not layer.activation.smooth:
+            continue
+        output = index == len(network.layers) - 1
+        boxes, owners = [], []
+        for j in range(layer.n_outputs):
+            m = (known.lower[j], known.upper[j])
+            low, high = known.difference_lower[j], known.difference_upper[j]
+            low = max(low, 0.0) if output else low
+            cuts = [low, 0.0, high] if low < 0 < high else [low, high]
+            for start, stop in zip(cuts, cuts[1:], strict=False):
+                boxes.append(np.array([*m, start, stop]))
+                owners.append(j)
+        cells = make_cells(layer.activation, boxes, cell_sides(network, index))
+        for j in range(layer.n_outputs):
+            plan[index, j] = tuple(c for c, owner in zip(cells, owners, strict=True) if owner == j)
+    return plan
+
+
+@dataclass
+class _Written:
+    """Variables of one smooth neuron, to read its state from a solver's point."""
+
+    m: Any
+    d: Any
+    h: Any
+    s: Any | None
+
+
+def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encoded:
+    """Encode Problem 1 in midpoint-difference coordinates.
+
+    Sound: every feasible pair, ordered so that the output difference is not
+    negative, extends to a feasible point of the MILP whose objective is at
+    least that difference.  Each block says why in its own docstring.
+
+    Parameters
+    ----------
+    problem
+        The problem; its metric and domain must be symmetric in the pair.
+    ranges
+        Sound ranges for every neuron.
+    plan
+        Cells for every smooth neuron, covering its ranges (`initial_plan`).
+    """
+    network = problem.network
+    model = pyo.ConcreteModel()
+    root = BlockWriter(model)
+    pair = write_pair(root.child("pair"), problem, ranges.inputs)
+    midpoints: _Handles = list(pair.midpoint)
+    differences: _Handles = list(pair.difference)
+    needed = needs_midpoint(network)
+    written: dict[Neuron, _Written] = {}
+    last = len(network.layers) - 1
+    for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
+        writer = root.child(f"layer{index + 1}")
+        m_handles = (
+            _affine(writer, layer.weight, layer.bias, midpoints, known.lower, known.upper)
+            if needed[index]
+            else [None] * layer.n_outputs
+        )
+        d_lower = known.difference_lower if index < last else np.maximum(known.difference_lower, 0.0)
+        d_handles = _affine(
+            writer, layer.weight, np.zeros(layer.n_outputs), differences, d_lower, known.difference_upper
+        )
+        if needed[index]:
+            _tie_copies(writer, m_handles, d_handles, known)
+        wants_mean = index < last and needed[index + 1]
+        midpoints, differences = _activate(
+            writer, layer.activation, index, m_handles, d_handles, known, plan, wants_mean, written
+        )
+    objective = differences[0]
+    if objective is None:
+        objective = root.variable(0.0, 0.0)
+    # Dout >= 0 and g non-decreasing: the difference is not negative.
+    root.row([(1.0, objective)], 0.0, np.inf)
+    model.largest_difference = pyo.Objective(
+        expr=LinearExpression(constant=0, linear_coefs=[1.0], linear_vars=[objective]), sense=pyo.maximize
+    )
+    compiled = compile_model(model)
+    return Encoded(
+        matrix=compiled.matrix,
+        factor=float(abs(network.output_scaling.scale[0])),
+        pair=_pair_reader(compiled, problem, pair.midpoint, pair.difference),
+        neurons=lambda x: {
+            key: CellPoint(
+                compiled.value(x, w.m),
+                compiled.value(x, w.d),
+                compiled.value(x, w.h),
+                None if w.s is None else compiled.value(x, w.s),
+            )
+            for key, w in written.items()
+        },
+        cells=sum(len(cells) for cells in plan.values()),
+    )
+
+
+def _affine(
+    writer: BlockWriter,
+    weight: FloatArray,
+    bias: FloatArray,
+    inputs: _Handles,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> _Handles:
+    """Add variables ``W inputs + b`` within their ranges."""
+    handles: _Handles = []
+    for row, constant, low, high in zip(weight, bias, lower, upper, strict=True):
+        variable = writer.variable(low, high)
+        terms = [(float(w), v) for w, v in zip(row, inputs, strict=True) if v is not None and w != 0]
+        writer.row([(-1.0, variable), *terms], -float(constant), -float(constant))
+        handles.append(variable)
+    return handles
+
+
+def _tie_copies(writer: BlockWriter, ms: _Handles, ds: _Handles, known: LayerRanges) -> None:
+    """Add that both pre-activations m - D/2 and m + D/2 lie in the neuron's range."""
+    for j, (m, d) in enumerate(zip(ms, ds, strict=True)):
+        low, high = float(known.lower[j]), float(known.upper[j])
+        writer.row([(1.0, m), (0.5, d)], low, high)
+        writer.row([(1.0, m), (-0.5, d)], low, high)
+
+
+def _activate(
+    writer: BlockWriter,
+    g: Activation,
+    index: int,
+    ms: _Handles,
+    ds: _Handles,
+    known: LayerRanges,
+    plan: CellPlan,
+    wants_mean: bool,  # noqa: FBT001
+    written: dict[Neuron, _Written],
+) -> tuple[_Handles, _Handles]:
+    """Couple midpoints and differences through one layer's activation."""
+    if g.name == "identity":
+        return ms, ds
+    a_lower, a_upper = activation_range(g, known.lower, known.upper)
+    h_lower, h_upper = difference_range(g, known)
+    means: _Handles = []
+    differences: _Handles = []
+    for j, (m, d) in enumerate(zip(ms, ds, strict=True)):
+        h_range = (float(h_lower[j]), float(h_upper[j]))
+        if g.smooth:
+            h = writer.variable(*h_range)
+            s = writer.variable(float(a_lower[j]), float(a_upper[j])) if wants_mean else None
+            outputs = {"H": h} if s is None else {"H": h, "S": s}
+            write_cells(writer, m, d, outputs, plan[index, j])
+            if (index, j) in plan and ("H", -1) not in plan[index, j][0].planes:
+                _closed_form_cuts(writer, g, d, h, float(known.difference_upper[j]), known, j)
+            written[index, j] = _Written(m, d, h, s)
+        elif known.upper[j] <= 0:
+            h, s = None, None
+        elif known.lower[j] >= 0:
+            h, s = d, m
+        else:
+            s, h = write_relu(
+                writer,
+                m,
+                d,
+                (float(known.lower[j]), float(known.upper[j])),
+                (float(known.difference_lower[j]), float(known.difference_upper[j])),
+                h_range,
+            )
+        means.append(s)
+        differences.append(h)
+    return means, differences
+
+
+def _closed_form_cuts(
+    writer: BlockWriter, g: Activation, d: Any, h: Any, reach: float, known: LayerRanges, j: int
+) -> None:
+    """Add tangents of max over m of H(m, D) on 0 <= D <= reach.
+
+    Their slopes are those of H(0, .), g'(D/2); each is shifted until it is
+    proven to lie above H on the whole rectangle, like any other plane, so it is a
+    valid cut whatever the cells.
+    """
+    if reach <= 0:
+        return
+    at = reach * np.array([0.0, 0.05, 0.12, 0.25, 0.45, 0.7, 1.0])
+    slopes = g.derivative(at / 2)
+    # H(m, D) <= H(m*, D), and on the line m = m* (nearest 0) only D varies.
+    nearest = float(np.clip(0.0, known.lower[j], known.upper[j]))
+    boxes = np.tile([nearest, nearest, 0.0, reach], (len(at), 1))
+    planes = np.stack([np.zeros(len(at)), slopes], axis=1)
+    shifts = plane_shift(g, "H", np.ones(len(at)), planes, boxes)
+    write_envelope_cuts(writer, d, h, slopes, shifts)
+
+
+def _pair_reader(compiled: Compiled, problem: Problem, midpoint: Any, difference: Any) -> Any:
+    scaling = problem.network.input_scaling
+
+    def read(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        zm = np.array([compiled.value(x, v) for v in midpoint])
+        dz = np.array([compiled.value(x, v) for v in difference])
+        return scaling.invert(zm - dz / 2), scaling.invert(zm + dz / 2)
+
+    return read

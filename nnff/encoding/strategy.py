@@ -1,0 +1,91 @@
+"""Encodings as interchangeable strategies: plan, encode, refine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nnff.encoding.refine import refine
+from nnff.encoding.relational import encode_relational, initial_plan
+from nnff.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from nnff.encoding.encoded import Encoded
+    from nnff.problem import Problem
+    from nnff.ranges import Ranges
+    from nnff.values import FloatArray
+
+__all__ = ["EncodingStrategy", "Relational", "encoding_strategies", "encoding_strategy"]
+
+
+class EncodingStrategy(ABC):
+    """How Problem 1 becomes a MILP, and how that MILP is made tighter.
+
+    A plan is the strategy's own description of its approximations (cells,
+    segments); to everyone else it is opaque.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, problem: Problem, ranges: Ranges) -> None:
+        self.problem = problem
+        self.ranges = ranges
+
+    @abstractmethod
+    def first_plan(self) -> Any:
+        """Return the plan of the first round."""
+
+    @abstractmethod
+    def encode(self, plan: Any) -> Encoded:
+        """Encode; every feasible pair must survive with at least its output difference."""
+
+    @abstractmethod
+    def refine(self, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float) -> Any | None:
+        """Return a finer plan where the point `x` exploits the relaxation, or None if it does not.
+
+        Parameters
+        ----------
+        plan, encoded
+            The current plan and its encoding.
+        x
+            A point of the MILP.
+        tolerance
+            Violations below it, in units of the logit, are let be.
+        """
+
+
+class Relational(EncodingStrategy):
+    """Midpoint-difference coordinates with cells (`nnff.encoding.relational`)."""
+
+    name = "relational"
+
+    def first_plan(self) -> Any:
+        """Return the coarsest cells."""
+        return initial_plan(self.problem, self.ranges)
+
+    def encode(self, plan: Any) -> Encoded:
+        """Encode with these cells."""
+        return encode_relational(self.problem, self.ranges, plan)
+
+    def refine(self, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float) -> Any | None:
+        """Split the cells in which `x` stands, where it is violated most."""
+        return refine(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+
+
+def encoding_strategies() -> dict[str, type[EncodingStrategy]]:
+    """Return the strategies that end in a MILP, by name."""
+    return {strategy.name: strategy for strategy in (Relational,)}
+
+
+def encoding_strategy(name: str, problem: Problem, ranges: Ranges) -> EncodingStrategy:
+    """Make a strategy by name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name.
+    """
+    known = encoding_strategies()
+    if name not in known:
+        raise UnknownNameError("strategy", name, [*known, "exhaustive"])
+    return known[name](problem, ranges)

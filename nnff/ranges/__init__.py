@@ -1,0 +1,5 @@
+"""Sound ranges of pre-activations and of their differences over all similar pairs."""
+
+from nnff.ranges.interval import InputRanges, LayerRanges, Ranges, difference_range, interval_ranges
+
+__all__ = ["InputRanges", "LayerRanges", "Ranges", "difference_range", "interval_ranges"]

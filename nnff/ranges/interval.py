@@ -1,0 +1,153 @@
+"""Ranges of pre-activations and of their differences over all similar pairs, by interval arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnff.network import Activation
+from nnff.problem import Problem
+from nnff.ranges.outward import activation_range, affine_range, down, up
+from nnff.values import ContentValue, FloatArray, frozen_array
+
+__all__ = ["InputRanges", "LayerRanges", "Ranges", "difference_range", "interval_ranges"]
+
+
+@dataclass(frozen=True, eq=False)
+class InputRanges(ContentValue):
+    """Box of the network's scaled inputs z and of their differences.
+
+    Attributes
+    ----------
+    lower, upper
+        Range of every z_i, shape (n,).
+    radius
+        ``|z''_i - z'_i| <= radius_i``, shape (n,).
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    radius: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper", "radius"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRanges(ContentValue):
+    """Ranges of one layer's neurons over all feasible pairs, each of shape (neurons,).
+
+    Attributes
+    ----------
+    lower, upper
+        Pre-activation of either input of the pair; hence of the midpoint m too.
+    difference_lower, difference_upper
+        D = p'' - p'.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    difference_lower: FloatArray
+    difference_upper: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper", "difference_lower", "difference_upper"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges(ContentValue):
+    """Ranges of the inputs and of every layer, first to last."""
+
+    inputs: InputRanges
+    layers: tuple[LayerRanges, ...]
+
+
+def interval_ranges(problem: Problem) -> Ranges:
+    """Propagate ranges from the domain and the metric through the network.
+
+    Sound because every step maps an enclosure of the feasible pairs to an
+    enclosure, in outward-rounded arithmetic: pre-activations by intervals, D
+    of the first layer by the metric's own bound on linear forms over its
+    ball (dual norm with the box), later D by intervals over the activation
+    differences h of `difference_range`.
+    """
+    network = problem.network
+    inputs = _input_ranges(problem)
+    first = network.layers[0]
+    lower, upper = affine_range(first.weight, first.bias, inputs.lower, inputs.upper)
+    # D = W dz, dz = dx / s = du * (t / s), with u the metric's coordinates, t their scale.
+    t, s = problem.coordinates.scale, network.input_scaling.scale
+    forms = first.weight * (t / s)
+    in_metric = problem.metric.difference_bound(
+        forms, problem.epsilon_outward, up(problem.radius / np.abs(t))
+    )
+    # t/s, its product with W and the radius carry one rounding each.
+    reach = up(in_metric, 1e-14)
+    _, box_reach = affine_range(np.abs(first.weight), np.zeros(len(first.bias)), -inputs.radius, inputs.radius)
+    reach = np.minimum(reach, box_reach)
+    layers = [_layer(lower, upper, -reach, reach)]
+    for before, layer in zip(network.layers, network.layers[1:], strict=False):
+        known = layers[-1]
+        g = before.activation
+        a_lower, a_upper = activation_range(g, known.lower, known.upper)
+        h_lower, h_upper = difference_range(g, known)
+        lower, upper = affine_range(layer.weight, layer.bias, a_lower, a_upper)
+        d_lower, d_upper = affine_range(layer.weight, np.zeros(layer.n_outputs), h_lower, h_upper)
+        layers.append(_layer(lower, upper, d_lower, d_upper))
+    return Ranges(inputs, tuple(layers))
+
+
+def difference_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, FloatArray]:
+    """Return the range of h = g(p'') - g(p'), each of shape (neurons,), rounded outward.
+
+    H(m, D) is increasing in D.  For a smooth g here, whose derivative is
+    symmetric and decreasing away from 0, H(., D) is largest, for D > 0,
+    at the m nearest 0 and smallest at an end of the range of m.  For the
+    others the slope lies in [0, 1].  The lower end follows from H being odd in D.
+    """
+    upper = _largest_difference(g, ranges, ranges.difference_upper)
+    lower = -_largest_difference(g, ranges, -ranges.difference_lower)
+    return lower, upper
+
+
+def _largest_difference(g: Activation, ranges: LayerRanges, reach: FloatArray) -> FloatArray:
+    """Upper bounds of h where D <= reach (of -h where -D <= reach, by symmetry)."""
+    grow, shrink = np.maximum(reach, 0.0), np.minimum(reach, 0.0)
+    if g.name == "identity":
+        return reach
+    if g.smooth:
+        nearest = np.clip(0.0, ranges.lower, ranges.upper)
+        growing = g.difference(nearest, grow)
+        # For D <= reach < 0, h <= -min over m of H(m, |reach|).
+        least = np.minimum(g.difference(ranges.lower, -shrink), g.difference(ranges.upper, -shrink))
+        shrinking = -down(least)
+    else:
+        growing = np.where(ranges.upper > 0, grow, 0.0)
+        shrinking = np.where(ranges.lower >= 0, shrink, 0.0)
+    whole = up(up(g.value(ranges.upper)) - down(g.value(ranges.lower)))
+    return np.where(reach >= 0, np.minimum(up(growing), whole), np.minimum(shrinking, 0.0))
+
+
+def _layer(lower: FloatArray, upper: FloatArray, d_lower: FloatArray, d_upper: FloatArray) -> LayerRanges:
+    """Intersect D with what the range of either pre-activation allows."""
+    width = up(upper - lower)
+    return LayerRanges(lower, upper, np.maximum(d_lower, -width), np.minimum(d_upper, width))
+
+
+def _input_ranges(problem: Problem) -> InputRanges:
+    scaling = problem.network.input_scaling
+    ends = np.stack([scaling.apply(problem.domain.lower), scaling.apply(problem.domain.upper)])
+    # x - c and the division round once each; relative to the larger of |x| and |c|.
+    size = np.maximum(np.abs(problem.domain.lower), np.abs(problem.domain.upper)) + np.abs(scaling.center)
+    error = 4 * 2.0**-53 * size / np.abs(scaling.scale) + 1e-300
+    exact = np.full(scaling.size, scaling.is_none)
+    error = np.where(exact, 0.0, error)
+    radius = problem.radius / np.abs(scaling.scale)
+    return InputRanges(
+        ends.min(axis=0) - error,
+        ends.max(axis=0) + error,
+        np.where(radius > 0, np.where(exact, radius, up(radius)), 0.0),
+    )

@@ -1,0 +1,327 @@
+"""HiGHS, in this process, through highspy: the default backend."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as distribution_version
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nnff.errors import ConfigError, ProblemError
+from nnff.milp.dual_bound import safe_dual_bound
+from nnff.solver import (
+    Availability,
+    BoundOrigin,
+    Capability,
+    Limit,
+    PointStatus,
+    SolverBackend,
+    SolveResult,
+    Termination,
+)
+from nnff_solvers.highs_engine import (
+    HighsRun,
+    Rejected,
+    StopReason,
+    apply_options,
+    new_highs,
+    options_for,
+    pass_problem,
+)
+
+if TYPE_CHECKING:
+    from nnff.milp import MatrixProblem
+    from nnff.solver import SolveControl, SolveOptions
+    from nnff.values import FloatArray, IntArray
+
+__all__ = ["HighsBackend"]
+
+_SLACK = 1e-9
+
+# What each HighsModelStatus means.  A status that is missing here is an error, never a success.
+_STATUS: dict[str, tuple[Termination, Limit | None]] = {
+    "kOptimal": (Termination.OPTIMAL, None),
+    "kModelEmpty": (Termination.OPTIMAL, None),
+    "kInfeasible": (Termination.INFEASIBLE, None),
+    "kUnbounded": (Termination.UNBOUNDED, None),
+    "kUnboundedOrInfeasible": (Termination.INFEASIBLE_OR_UNBOUNDED, None),
+    "kTimeLimit": (Termination.LIMIT, Limit.TIME),
+    "kIterationLimit": (Termination.LIMIT, Limit.ITERATIONS),
+    "kMemoryLimit": (Termination.LIMIT, Limit.MEMORY),
+    "kObjectiveBound": (Termination.LIMIT, Limit.BOUND),
+    "kObjectiveTarget": (Termination.LIMIT, Limit.OTHER),
+    "kSolutionLimit": (Termination.LIMIT, Limit.OTHER),
+    "kInterrupt": (Termination.INTERRUPTED, None),
+    "kUnknown": (Termination.NUMERICAL, None),
+    "kNotset": (Termination.ERROR, None),
+    "kLoadError": (Termination.ERROR, None),
+    "kModelError": (Termination.ERROR, None),
+    "kPresolveError": (Termination.ERROR, None),
+    "kSolveError": (Termination.ERROR, None),
+    "kPostsolveError": (Termination.ERROR, None),
+}
+
+_FAILED = frozenset({Termination.NUMERICAL, Termination.ERROR})
+_HAS_BOUND = frozenset({Termination.OPTIMAL, Termination.LIMIT, Termination.INTERRUPTED})
+
+
+def _weakened(bound: float, offset: float) -> float:
+    """Lower a dual bound of HiGHS's by what its own arithmetic may have lost.
+
+    HiGHS bounds ``cost x`` and adds the offset, so the rounding is relative to
+    the larger of the two, which cancellation can make much larger than their sum.  1e-9 is several
+    million units in the last place: room for sums of that many terms.
+    """
+    if not math.isfinite(bound):
+        return bound
+    return bound - _SLACK * max(1.0, abs(bound), abs(offset))
+
+
+class HighsBackend(SolverBackend):
+    """Solves in this process, in a thread of its own.
+
+    *Bounds.*  With integer columns: HiGHS's dual bound, lowered by 1e-9 relative,
+    and never above the objective of the point that is returned (at optimality the two can cross by
+    one unit in the last place).  Without: the bound that follows from the row duals
+    (`nnff.milp.dual_bound`), which is proven whatever HiGHS has done; it is -inf if
+    it needs a column that has no finite bound.
+
+    *Points.*  HiGHS's raw column values, integer columns not rounded.  A start is ignored
+    for continuous programs.
+
+    *Tolerances.*  HiGHS takes none below 1e-10, and applies the smaller of the two also
+    to the rows of a MIP.
+
+    *Small coefficients.*  Rows with entries that HiGHS would drop are scaled by a power
+    of two, exactly; what cannot be held even then gives the termination ``error``.
+    """
+
+    name: ClassVar[str] = "highs"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {Capability.LP_SESSION}
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Look for highspy without importing it, and at its version."""
+        hint = "pip install 'highspy>=1.16'"
+        if importlib.util.find_spec("highspy") is None:
+            return Availability(available=False, reason="the package highspy is not installed", hint=hint)
+        try:
+            found = distribution_version("highspy")
+        except PackageNotFoundError:
+            return Availability(available=True)
+        major, minor = (int(part) for part in found.split(".")[:2])
+        if (major, minor) < (1, 16):
+            return Availability(
+                available=False, reason=f"highspy {found} is installed, 1.16 or later is needed", hint=hint
+            )
+        return Availability(available=True)
+
+    def version(self) -> str:
+        """Return the version of HiGHS itself."""
+        return str(new_highs().version())
+
+    def solve(
+        self,
+        problem: MatrixProblem,
+        options: SolveOptions,
+        start: FloatArray | None = None,
+        control: SolveControl | None = None,
+    ) -> SolveResult:
+        """Minimise; see `nnff.solver.SolverBackend.solve`.
+
+        Raises
+        ------
+        UnsupportedOptionError
+            For an option or a value that HiGHS does not take.
+        SolverUnavailableError
+            If highspy cannot be imported.
+        ConfigError
+            If the log file cannot be written.
+        ProblemError
+            If the start has the wrong length.
+        """
+        self.check(problem, options, start)
+        if start is not None and np.shape(start) != (problem.n_columns,):
+            raise ProblemError(
+                f"the start has shape {np.shape(start)}; the problem has {problem.n_columns} columns"
+            )
+        began = time.perf_counter()
+        highs = new_highs()
+        applied = options_for(options)
+        apply_options(highs, applied)
+        _open_log(highs, options)
+        reader = _Reader(highs, problem, options, applied)
+        if control is not None and control.interrupted:
+            return reader.result(Termination.INTERRUPTED, raw_status="interrupted before it began")
+        if problem.n_columns == 0:
+            return reader.without_columns()
+        try:
+            exponents = pass_problem(highs, problem)
+        except Rejected as rejected:
+            return reader.result(Termination.ERROR, message=str(rejected))
+        if start is not None and problem.n_integers and np.isfinite(start).all():
+            _set_start(highs, start)
+        transferred = time.perf_counter()
+        if options.time_limit is not None:
+            # The hand-over counts, and HiGHS has at least a moment to say that time is up.
+            applied["time_limit"] = max(options.time_limit - (transferred - began), 1e-3)
+            apply_options(highs, {"time_limit": applied["time_limit"]})
+        run = HighsRun(
+            highs,
+            control,
+            options.time_limit,
+            options.bound_stop if problem.n_integers else None,
+            lambda bound: _weakened(bound, problem.offset),
+        )
+        run.run()
+        solved = time.perf_counter()
+        timings = {"transfer": transferred - began, "solve": solved - transferred}
+        return reader.after(run, exponents, timings)
+
+
+def _open_log(highs: Any, options: SolveOptions) -> None:
+    if options.log_path is None:
+        return
+    try:
+        # HiGHS would not tell if it cannot write there.
+        options.log_path.open("w").close()
+    except OSError as error:
+        raise ConfigError(f"the log {options.log_path} cannot be written: {error.strerror}") from error
+    apply_options(highs, {"log_file": str(options.log_path), "output_flag": True})
+
+
+def _set_start(highs: Any, start: FloatArray) -> None:
+    """Give HiGHS a point to start from; it checks the point, repairs it or drops it."""
+    import highspy
+
+    solution = highspy.HighsSolution()
+    solution.col_value = np.asarray(start, dtype=np.float64).tolist()
+    highs.setSolution(solution)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the answer of one solve out of HiGHS."""
+
+    highs: Any
+    problem: MatrixProblem
+    options: SolveOptions
+    applied: dict[str, Any]
+
+    def result(self, termination: Termination, **facts: Any) -> SolveResult:
+        return SolveResult(
+            termination=termination,
+            solver=HighsBackend.name,
+            version=str(self.highs.version()),
+            log_path=self.options.log_path,
+            applied=self.applied,
+            **facts,
+        )
+
+    def without_columns(self) -> SolveResult:
+        """Answer for a problem without columns, which HiGHS would not look at: each row is the number 0."""
+        problem = self.problem
+        x = np.zeros(0)
+        if problem.violation(x) > self.options.feasibility_tolerance:
+            return self.result(Termination.INFEASIBLE, bound=math.inf, bound_origin=BoundOrigin.API)
+        return self.result(
+            Termination.OPTIMAL,
+            point=PointStatus.FEASIBLE,
+            x=x,
+            objective=problem.offset,
+            bound=problem.offset,
+            bound_origin=BoundOrigin.API,
+        )
+
+    def after(self, run: HighsRun, exponents: IntArray, timings: dict[str, float]) -> SolveResult:
+        began = time.perf_counter()
+        if run.failure is not None:
+            if run.reason is StopReason.FAILURE:
+                raise run.failure
+            message = f"HiGHS failed: {type(run.failure).__name__}: {run.failure}"
+            return self.result(Termination.ERROR, message=message, timings=timings)
+        if not run.finished:
+            return self._abandoned(run, timings)
+        status = self.highs.getModelStatus().name
+        termination, limit = self._why(status, run)
+        x = self._point()
+        objective = None if x is None else self.problem.objective(x)
+        bound = self._bound(termination, exponents)
+        if objective is not None:
+            bound = min(bound, objective)
+        nodes = int(self.highs.getInfo().mip_node_count) if self.problem.n_integers else 0
+        return self.result(
+            termination,
+            limit=limit,
+            raw_status=self.highs.modelStatusToString(self.highs.getModelStatus()),
+            point=PointStatus.NONE if x is None else PointStatus.FEASIBLE,
+            x=x,
+            objective=objective,
+            bound=bound,
+            bound_origin=BoundOrigin.NONE if bound == -math.inf else BoundOrigin.API,
+            nodes=max(nodes, 0),
+            timings=timings | {"extract": time.perf_counter() - began},
+            message=f"HiGHS stopped with {status}" if termination in _FAILED else "",
+        )
+
+    def _abandoned(self, run: HighsRun, timings: dict[str, float]) -> SolveResult:
+        """Answer for a run that does not stop: with what its callbacks have seen."""
+        overtime = run.reason is StopReason.OVERTIME
+        known = self.problem.n_integers > 0 and math.isfinite(run.bound)
+        return self.result(
+            Termination.LIMIT if overtime else Termination.INTERRUPTED,
+            limit=Limit.TIME if overtime else None,
+            raw_status="abandoned",
+            bound=_weakened(run.bound, self.problem.offset) if known else -math.inf,
+            bound_origin=BoundOrigin.API if known else BoundOrigin.NONE,
+            nodes=run.nodes,
+            timings=timings,
+            message="HiGHS has not stopped when asked to; its thread goes on until it does",
+        )
+
+    def _why(self, status: str, run: HighsRun) -> tuple[Termination, Limit | None]:
+        if status == "kInterrupt" and run.reason is StopReason.BOUND:
+            return Termination.LIMIT, Limit.BOUND
+        if status == "kInterrupt" and run.reason is StopReason.OVERTIME:
+            return Termination.LIMIT, Limit.TIME
+        node_limit = self.options.node_limit
+        if status == "kSolutionLimit" and node_limit is not None:
+            # HiGHS has one status for several limits; the others can only be set natively.
+            return Termination.LIMIT, Limit.NODES
+        return _STATUS.get(status, (Termination.ERROR, None))
+
+    def _point(self) -> FloatArray | None:
+        import highspy
+
+        if self.highs.getInfo().primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
+            return None
+        solution = self.highs.getSolution()
+        x = np.array(solution.col_value, dtype=np.float64)
+        if not solution.value_valid or len(x) != self.problem.n_columns or not np.isfinite(x).all():
+            return None
+        return x
+
+    def _bound(self, termination: Termination, exponents: IntArray) -> float:
+        if termination is Termination.INFEASIBLE:
+            return math.inf
+        if termination not in _HAS_BOUND:
+            return -math.inf
+        if self.problem.n_integers == 0:
+            return self._bound_from_duals(exponents)
+        bound = float(self.highs.getInfo().mip_dual_bound)
+        # An infinite bound without the status "infeasible" is a run that stopped before it had one.
+        return _weakened(bound, self.problem.offset) if math.isfinite(bound) else -math.inf
+
+    def _bound_from_duals(self, exponents: IntArray) -> float:
+        """Prove a bound from the row duals, whatever HiGHS stopped for; without any, from the box."""
+        bound = safe_dual_bound(self.problem, np.zeros(self.problem.n_rows))
+        duals = np.array(self.highs.getSolution().row_dual, dtype=np.float64)
+        if len(duals) == self.problem.n_rows:
+            # A row that was multiplied by 2^k has a dual that is 2^k times too small.
+            bound = max(bound, safe_dual_bound(self.problem, np.ldexp(duals, exponents)))
+        return bound
