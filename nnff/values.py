@@ -58,7 +58,7 @@ class ContentValue:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return self.fingerprint == other.fingerprint  # type: ignore[attr-defined]
+        return self.fingerprint == other.fingerprint
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)

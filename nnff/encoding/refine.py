@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnff.encoding.cells import Cell, CellPlan, Neuron, make_cells, split_boxes
-from nnff.encoding.relational import cell_sides
+from nnff.encoding.planes import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,20 +85,31 @@ def refine(
     for key in chosen:
         point = points[key]
         g = network.layers[key[0]].activation
-        cells = list(plan[key])
-        inside = [k for k, cell in enumerate(cells) if cell.contains(point.m, point.d)]
-        if not inside:
-            continue
-        place = inside[0]
-        cells[place : place + 1] = _split(g, cells[place], point, cell_sides(network, key[0]))
+        slack = [_slack_at(g, cell, point) for cell in plan[key]]
+        # On a common edge the point stands in several cells, and the tight one may
+        # already be split finely: it is the loose ones that let it through.
+        loose = max(slack) / 2
+        cells: list[Cell] = []
+        for cell, own in zip(plan[key], slack, strict=True):
+            cells.extend(_split(g, cell, point) if own > max(loose, 0.0) else [cell])
         finer[key] = tuple(cells)
     return finer
 
 
-def _split(g: Activation, cell: Cell, point: CellPoint, sides: object) -> list[Cell]:
+def _slack_at(g: Activation, cell: Cell, point: CellPoint) -> float:
+    """Return how far the cell's planes stay away from the function at the point; -inf outside the cell."""
+    if not cell.contains(point.m, point.d):
+        return -np.inf
+    m, d = np.array([point.m]), np.array([point.d])
+    return max(
+        cell.envelope(side, point.m, point.d) - side[1] * float(evaluate(g, side[0], m, d)[0])
+        for side in cell.planes
+    )
+
+
+def _split(g: Activation, cell: Cell, point: CellPoint) -> list[Cell]:
     """Split along the axis that leaves the smaller plane gap at the point."""
     wanted = tuple(cell.planes)
-    assert set(wanted) == set(sides)  # type: ignore[call-overload]
     options = []
     for axis in (0, 1):
         if cell.box[2 * axis + 1] - cell.box[2 * axis] > 1e-9:  # noqa: PLR2004 - nothing left to split

@@ -2,6 +2,17 @@
 
 from nnff.network.activation import ACTIVATIONS, Activation, activation
 from nnff.network.network import Layer, Network
+from nnff.network.read import read_network
+from nnff.network.reader import NetworkReader
 from nnff.network.scaling import Scaling
 
-__all__ = ["ACTIVATIONS", "Activation", "Layer", "Network", "Scaling", "activation"]
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "Layer",
+    "Network",
+    "NetworkReader",
+    "Scaling",
+    "activation",
+    "read_network",
+]

@@ -1,27 +1,43 @@
-"""From an ONNX graph to a network: which operators are understood, and the walk along them."""
+"""From an ONNX graph to a network: which operators are understood, and the walk along them.
+
+Importing this module imports onnx.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, helper, numpy_helper
 
 from nnff.errors import ModelError
 from nnff.network.chain import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from nnff.network.network import Network
 
-__all__ = ["OPERATORS", "GraphInput", "network_from_model", "the_input", "the_output"]
+__all__ = ["OPERATORS", "GraphInput", "network_from_model", "refuse_unknown"]
 
 _ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"}
-_ELEMENTWISE = ("Add", "Sub", "Mul", "Div")
-_SHAPES = ("Flatten", "Identity", "Cast", "Reshape")
+_OF_CONSTANTS = ("Identity", "Cast", "Transpose")
 
-OPERATORS = ("Gemm", "MatMul", *_ELEMENTWISE, *_ACTIVATIONS, *_SHAPES, "Constant", "Transpose")
+OPERATORS = (
+    "Gemm",
+    "MatMul",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    *_ACTIVATIONS,
+    *_OF_CONSTANTS,
+    "Flatten",
+    "Reshape",
+    "Constant",
+)
 """Operator types that can be read (Transpose of a constant only)."""
 
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -43,6 +59,8 @@ class GraphInput:
         Number of features.
     batch
         Number of rows if the file fixes it, else None.
+    element
+        ``FLOAT`` or ``DOUBLE``.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -70,22 +88,6 @@ class GraphInput:
         self.batch: int | None = sizes[0]
 
 
-def the_input(model: Any) -> GraphInput:
-    """Return the one input of a model; raise ModelError if it has none, several, or another shape."""
-    return GraphInput(model.graph)
-
-
-def the_output(model: Any) -> str:
-    """Return the name of the one output of a model; raise ModelError if it has none or several."""
-    outputs = list(model.graph.output)
-    if len(outputs) != 1:
-        raise ModelError(
-            f"the graph has {len(outputs)} outputs ({_names(outputs)}); nnff reads graphs with one"
-        )
-    name: str = outputs[0].name
-    return name
-
-
 def refuse_unknown(model: Any) -> None:
     """Refuse by name what is not understood, before anything else is looked at.
 
@@ -97,7 +99,9 @@ def refuse_unknown(model: Any) -> None:
     """
     for node in model.graph.node:
         if node.domain not in _DEFAULT_DOMAINS:
-            raise ModelError(f"{_label(node)} is of the operator set {node.domain!r}, which nnff does not read")
+            raise ModelError(
+                f"{_label(node)} is of the operator set {node.domain!r}, which nnff does not read"
+            )
         if node.op_type not in OPERATORS:
             raise ModelError(f"{_label(node)} is not supported; nnff reads {', '.join(sorted(OPERATORS))}")
     versions = [opset.version for opset in model.opset_import if opset.domain in _DEFAULT_DOMAINS]
@@ -106,7 +110,9 @@ def refuse_unknown(model: Any) -> None:
     if min(versions) < _OLDEST_OPSET:
         raise ModelError(f"the model uses operator set {min(versions)}; nnff reads {_OLDEST_OPSET} and later")
     if model.functions:
-        raise ModelError(f"the model defines the function {model.functions[0].name!r}, which nnff does not read")
+        raise ModelError(
+            f"the model defines the function {model.functions[0].name!r}, which nnff does not read"
+        )
     if model.graph.sparse_initializer:
         name = model.graph.sparse_initializer[0].values.name
         raise ModelError(f"the weights {name!r} are sparse; nnff reads dense ones")
@@ -127,14 +133,16 @@ def network_from_model(model: Any, **facts: Any) -> Network:
     ModelError
         If the graph is not one sequence of rowwise steps with constant weights.
     """
-    given, output = the_input(model), the_output(model)
+    given, output = GraphInput(model.graph), _output_name(model.graph)
     walk = _Walk(model.graph, given)
     current = given.name
     while True:
         readers = [node for node in walk.data_nodes if current in node.input]
         if current == output:
             if readers:
-                raise ModelError(f"{_label(readers[0])} reads the output {output!r}: the graph is not sequential")
+                raise ModelError(
+                    f"{_label(readers[0])} reads the output {output!r}: the graph is not sequential"
+                )
             return walk.chain.finish(**facts)
         if not readers:
             raise ModelError(f"the output {output!r} does not depend on the input {given.name!r}")
@@ -143,10 +151,8 @@ def network_from_model(model: Any, **facts: Any) -> Network:
                 f"the graph is not sequential: {current!r} is read {_times(readers, current)} times, "
                 f"by {' and '.join(_label(node) for node in readers)}"
             )
-        try:
+        with _naming(readers[0]):
             walk.step(readers[0], current)
-        except ModelError as error:
-            raise ModelError(f"{_label(readers[0])}: {error}") from error
         current = readers[0].output[0]
 
 
@@ -157,59 +163,74 @@ class _Walk:
         self.chain = Chain(given.width)
         self.batch = given.batch
         self.constants: dict[str, npt.NDArray[Any]] = {
-            tensor.name: _array(tensor, f"the weights {tensor.name!r}") for tensor in graph.initializer
+            tensor.name: _array(tensor) for tensor in graph.initializer
         }
-        self.data_nodes = [node for node in graph.node if not self._fold_constant(node)]
+        self.data_nodes = []
+        for node in graph.node:
+            with _naming(node):
+                constant = self._constant(node)
+            if constant is None:
+                self.data_nodes.append(node)
+            else:
+                self.constants[node.output[0]] = constant
 
-    def _fold_constant(self, node: Any) -> bool:
-        """Evaluate a node that computes a constant; False for a node that does not."""
+    def _constant(self, node: Any) -> npt.NDArray[Any] | None:
+        """Return what a node computes from constants alone, or None for another node."""
         if node.op_type == "Constant":
-            value = _constant_value(node)
-        elif node.op_type in ("Identity", "Cast", "Transpose") and node.input[0] in self.constants:
-            value = self.constants[node.input[0]]
-            if node.op_type == "Cast":
-                value = value.astype(np.float32 if _cast_target(node) == "FLOAT" else np.float64)
-            elif node.op_type == "Transpose":
-                value = np.transpose(value, _attribute(node, "perm", None))
-        else:
-            return False
-        self.constants[node.output[0]] = value
-        return True
+            return _constant_value(node)
+        if node.op_type not in _OF_CONSTANTS or node.input[0] not in self.constants:
+            return None
+        value = self.constants[node.input[0]]
+        if node.op_type == "Cast":
+            with np.errstate(over="ignore"):  # infinities are refused where they are used
+                return value.astype(np.float32 if _cast_target(node) == "FLOAT" else np.float64)
+        if node.op_type == "Transpose":
+            return np.transpose(value, _attribute(node, "perm", None))
+        return value
 
     def step(self, node: Any, data: str) -> None:
         """Append one node, which reads `data`, to the chain."""
-        kind: str = node.op_type
-        if kind in _ACTIVATIONS:
-            self.chain.activate(_ACTIVATIONS[kind])
-        elif kind in _ELEMENTWISE:
-            self._elementwise(node, data)
-        else:
-            steps: dict[str, Callable[[Any, str], None]] = {
-                "Gemm": self._gemm,
-                "MatMul": self._matmul,
-                "Flatten": self._flatten,
-                "Reshape": self._reshape,
-                "Cast": lambda node, _data: _cast_target(node) and None,
-                "Identity": lambda _node, _data: None,
-                "Transpose": self._transpose,
-            }
-            steps[kind](node, data)
+        match node.op_type:
+            case "Relu" | "Sigmoid" | "Tanh":
+                self.chain.activate(_ACTIVATIONS[node.op_type])
+            case "Gemm" | "MatMul":
+                self._dense(node, data)
+            case "Add" | "Sub" | "Mul" | "Div":
+                self._elementwise(node, data)
+            case "Flatten":
+                axis = _attribute(node, "axis", 1)
+                if axis not in (1, -1):
+                    raise ModelError(f"axis = {axis} does not keep the rows of the batch apart")
+            case "Reshape":
+                self._reshape(node, data)
+            case "Cast":
+                # Real arithmetic: rounding of data to float is not part of the network.
+                _cast_target(node)
+            case "Identity":
+                pass
+            case _:
+                raise ModelError("it is supported for constants only, not for data")
 
     def _numbers(self, node: Any, index: int) -> npt.NDArray[np.float64]:
         """Return input `index` of `node`, which must be a constant of finite numbers."""
         name = node.input[index]
         if name not in self.constants:
-            raise ModelError(f"its operand {name!r} is computed from data; nnff reads constant weights")
+            raise ModelError(
+                f"its operand {name!r} is not a stored constant; nnff reads constant weights only"
+            )
         value = self.constants[name]
         if value.dtype not in (np.float32, np.float64):
-            raise ModelError(f"the constant {name!r} holds {value.dtype} numbers; nnff reads float and double")
+            raise ModelError(
+                f"the constant {name!r} holds {value.dtype} numbers; nnff reads float and double"
+            )
         if not np.isfinite(value).all():
             raise ModelError(f"the constant {name!r} holds a value that is not a finite number")
         return value.astype(np.float64)
 
-    def _gemm(self, node: Any, data: str) -> None:
+    def _dense(self, node: Any, data: str) -> None:
+        """Append a Gemm, alpha A B + beta C, or a MatMul, A B, whose A is the data."""
         if node.input[0] != data:
-            raise ModelError(f"it multiplies a constant by {data!r} from the right, across rows")
+            raise ModelError(f"it multiplies by {data!r} from the right, which mixes the rows of the batch")
         if _attribute(node, "transA", 0):
             raise ModelError("transA = 1 mixes the rows of the batch")
         weight = self._numbers(node, 1)
@@ -217,17 +238,9 @@ class _Walk:
             raise ModelError(f"the weights {node.input[1]!r} have {weight.ndim} dimensions instead of 2")
         weight = weight if _attribute(node, "transB", 0) else weight.T
         bias = None
-        if len(node.input) > _TABLE and node.input[2]:
-            bias = _attribute(node, "beta", 1.0) * self._per_value(self._numbers(node, 2), len(weight))
+        if len(node.input) > _TABLE and node.input[_TABLE]:
+            bias = _attribute(node, "beta", 1.0) * self._per_value(self._numbers(node, _TABLE), len(weight))
         self.chain.dense(_attribute(node, "alpha", 1.0) * weight, bias)
-
-    def _matmul(self, node: Any, data: str) -> None:
-        if node.input[0] != data:
-            raise ModelError(f"it multiplies a constant by {data!r} from the right, across rows")
-        weight = self._numbers(node, 1)
-        if weight.ndim != _TABLE:
-            raise ModelError(f"the weights {node.input[1]!r} have {weight.ndim} dimensions instead of 2")
-        self.chain.dense(weight.T)
 
     def _elementwise(self, node: Any, data: str) -> None:
         first = node.input[0] == data
@@ -253,57 +266,60 @@ class _Walk:
         except ValueError:
             fits = False
         if not fits:
-            raise ModelError(f"a constant of shape {constant.shape} is not one number for each of {width} values")
-        return np.broadcast_to(constant, (1, width))[0]
-
-    def _flatten(self, node: Any, _data: str) -> None:
-        axis = _attribute(node, "axis", 1)
-        if axis not in (1, -1):
-            raise ModelError(f"axis = {axis} does not keep the rows of the batch apart")
+            raise ModelError(
+                f"a constant of shape {constant.shape} is not one number for each of {width} values"
+            )
+        row: npt.NDArray[np.float64] = np.broadcast_to(constant, (1, width))[0]
+        return row
 
     def _reshape(self, node: Any, data: str) -> None:
+        """Accept a Reshape of a table of rows to that same table, whatever the number of rows."""
         target = self.constants.get(node.input[1]) if node.input[0] == data else None
-        if target is None:
-            raise ModelError("its target shape is not a constant")
-        rows, values = ([int(size) for size in target.ravel()] + [0, 0])[:_TABLE]
-        # 0 copies a size (unless allowzero), -1 is what remains; only one -1 is allowed.
-        keeps_rows = rows in (-1, self.batch) or (rows == 0 and not _attribute(node, "allowzero", 0))
-        keeps_values = values == self.chain.width or (
-            rows != -1 and (values == -1 or (values == 0 and not _attribute(node, "allowzero", 0)))
-        )
-        # A fixed batch with (batch, -1) or (batch, width) is the same table; a free one is so with these only.
-        if target.size != _TABLE or not (keeps_rows and keeps_values):
-            raise ModelError(
-                f"the shape {[int(size) for size in target.ravel()]} is not plainly (rows, {self.chain.width})"
-            )
-
-    def _transpose(self, _node: Any, _data: str) -> None:
-        raise ModelError("it transposes data; nnff reads transposed constants only")
+        if target is None or target.dtype != np.int64:
+            raise ModelError("its target shape is not a stored constant")
+        sizes = [int(size) for size in target.ravel()]
+        # A size of -1 is what remains, 0 is the size that was there.
+        copy = () if _attribute(node, "allowzero", 0) else (0,)
+        rows = (-1, *copy) if self.batch is None else (-1, self.batch, *copy)
+        values = (-1, self.chain.width, *copy)
+        same = len(sizes) == _TABLE and sizes[0] in rows and sizes[1] in values
+        if not same or sizes == [-1, -1]:
+            raise ModelError(f"the shape {sizes} is not plainly (rows, {self.chain.width})")
 
 
-def _array(tensor: Any, what: str) -> npt.NDArray[Any]:
-    from onnx import numpy_helper
+@contextmanager
+def _naming(node: Any) -> Iterator[None]:
+    """Put the name of the node in front of an error."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{_label(node)}: {error}") from error
 
+
+def _array(tensor: Any) -> npt.NDArray[Any]:
     try:
         value: npt.NDArray[Any] = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
-        raise ModelError(f"{what} cannot be read ({error})") from error
+        raise ModelError(f"the tensor {tensor.name!r} cannot be read ({error})") from error
     return value
 
 
 def _constant_value(node: Any) -> npt.NDArray[Any]:
-    kinds = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+    kinds = {
+        "value_float": np.float32,
+        "value_floats": np.float32,
+        "value_int": np.int64,
+        "value_ints": np.int64,
+    }
     for attribute in node.attribute:
         if attribute.name == "value":
-            return _array(attribute.t, _label(node))
+            return _array(attribute.t)
         if attribute.name in kinds:
             return np.array(_attribute(node, attribute.name, None), dtype=kinds[attribute.name])
-    raise ModelError(f"{_label(node)} holds no tensor of numbers")
+    raise ModelError("it holds no tensor of numbers")
 
 
 def _attribute(node: Any, name: str, default: Any) -> Any:
-    from onnx import helper
-
     for attribute in node.attribute:
         if attribute.name == name:
             return helper.get_attribute_value(attribute)
@@ -313,20 +329,27 @@ def _attribute(node: Any, name: str, default: Any) -> Any:
 def _cast_target(node: Any) -> str:
     target = _element_name(_attribute(node, "to", 0))
     if target not in ("FLOAT", "DOUBLE"):
-        raise ModelError(f"{_label(node)} casts to {target}; nnff reads casts to FLOAT and DOUBLE")
+        raise ModelError(f"it casts to {target}; nnff reads casts to FLOAT and DOUBLE")
     return target
 
 
 def _element_name(element: int) -> str:
-    import onnx
-
-    return str(onnx.TensorProto.DataType.Name(element)) if element in onnx.TensorProto.DataType.values() else "?"
+    known = TensorProto.DataType.values()
+    return str(TensorProto.DataType.Name(element)) if element in known else f"type {element}"
 
 
 def _label(node: Any) -> str:
     if node.name:
         return f"the {node.op_type} node {node.name!r}"
     return f"the unnamed {node.op_type} node that makes {', '.join(map(repr, node.output))}"
+
+
+def _output_name(graph: Any) -> str:
+    if len(graph.output) != 1:
+        raise ModelError(
+            f"the graph has {len(graph.output)} outputs ({_names(graph.output)}); nnff reads graphs with one"
+        )
+    return str(graph.output[0].name)
 
 
 def _names(values: Any) -> str:

@@ -5,12 +5,15 @@ from nnff.solver.control import SolveControl, SolveProgress
 from nnff.solver.load import solver
 from nnff.solver.options import SolveOptions
 from nnff.solver.result import BoundOrigin, Limit, PointStatus, SolveResult, Termination
+from nnff.solver.session import LpResult, LpSession
 
 __all__ = [
     "Availability",
     "BoundOrigin",
     "Capability",
     "Limit",
+    "LpResult",
+    "LpSession",
     "PointStatus",
     "SolveControl",
     "SolveOptions",

@@ -5,15 +5,19 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from nnff.errors import UnsupportedOptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nnff.milp import MatrixProblem
     from nnff.solver.control import SolveControl
     from nnff.solver.options import SolveOptions
     from nnff.solver.result import SolveResult
+    from nnff.solver.session import LpSession
     from nnff.values import FloatArray
 
 __all__ = ["Availability", "Capability", "SolverBackend"]
@@ -77,6 +81,12 @@ class SolverBackend(ABC):
     capabilities: ClassVar[frozenset[Capability]]
     """What it can do."""
 
+    known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Conformance checks that it is known to fail, each with the reason (see `nnff.testing`).
+
+    The record is strict: a check that is listed and passes counts as a failure.
+    """
+
     @classmethod
     @abstractmethod
     def availability(cls) -> Availability:
@@ -119,6 +129,26 @@ class SolverBackend(ABC):
         SolverUnavailableError
             If the solver is not installed.
         """
+
+    def lp_session(self, problem: MatrixProblem, options: SolveOptions) -> LpSession:
+        """Load the linear relaxation of `problem`, to be changed and solved many times.
+
+        Parameters
+        ----------
+        problem
+            The program to begin with; integrality is ignored.
+        options
+            Threads, seed, tolerances, log and native options.  Time limits are given per solve.
+
+        Raises
+        ------
+        UnsupportedOptionError
+            If the backend has no sessions, or cannot honour an option.
+        SolverUnavailableError
+            If the solver is not installed.
+        """
+        del problem, options
+        raise UnsupportedOptionError(f"the solver {self.name!r} does not support {Capability.LP_SESSION}")
 
     def check(self, problem: MatrixProblem, options: SolveOptions, start: FloatArray | None = None) -> None:
         """Raise for everything that was asked and that `capabilities` does not list."""

@@ -85,7 +85,11 @@ def guarded_solve(
         raise
     if thread.is_alive():
         seconds = time.monotonic() - began
-        why = "after the interruption" if control.interrupted else f"after {seconds:.1f} s, beyond its time limit"
+        why = (
+            "after the interruption"
+            if control.interrupted
+            else f"after {seconds:.1f} s, beyond its time limit"
+        )
         return _failure(backend, f"the solver {backend.name!r} did not return {why}")
     return _answer(backend, problem, call)
 

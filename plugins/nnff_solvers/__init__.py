@@ -11,7 +11,5 @@ __all__ = ["nnff_solvers"]
 def nnff_solvers() -> list[PluginSpec]:
     """Offer the backends; nothing is imported until one is used."""
     return [
-        PluginSpec(
-            "highs", "nnff_solvers.highs:HighsBackend", "HiGHS, in process", requires=("highspy",)
-        ),
+        PluginSpec("highs", "nnff_solvers.highs:HighsBackend", "HiGHS, in process", requires=("highspy",)),
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nnff.errors import ConfigError, ProblemError
+from nnff.errors import ProblemError
 from nnff.milp.dual_bound import safe_dual_bound
 from nnff.solver import (
     Availability,
@@ -24,47 +24,25 @@ from nnff.solver import (
     SolveResult,
     Termination,
 )
-from nnff_solvers.highs_engine import (
-    HighsRun,
+from nnff_solvers.highs_model import (
     Rejected,
-    StopReason,
     apply_options,
     new_highs,
+    open_log,
     options_for,
     pass_problem,
 )
+from nnff_solvers.highs_run import HighsRun, StopReason, why_stopped
+from nnff_solvers.highs_session import HighsSession
 
 if TYPE_CHECKING:
     from nnff.milp import MatrixProblem
-    from nnff.solver import SolveControl, SolveOptions
+    from nnff.solver import LpSession, SolveControl, SolveOptions
     from nnff.values import FloatArray, IntArray
 
 __all__ = ["HighsBackend"]
 
 _SLACK = 1e-9
-
-# What each HighsModelStatus means.  A status that is missing here is an error, never a success.
-_STATUS: dict[str, tuple[Termination, Limit | None]] = {
-    "kOptimal": (Termination.OPTIMAL, None),
-    "kModelEmpty": (Termination.OPTIMAL, None),
-    "kInfeasible": (Termination.INFEASIBLE, None),
-    "kUnbounded": (Termination.UNBOUNDED, None),
-    "kUnboundedOrInfeasible": (Termination.INFEASIBLE_OR_UNBOUNDED, None),
-    "kTimeLimit": (Termination.LIMIT, Limit.TIME),
-    "kIterationLimit": (Termination.LIMIT, Limit.ITERATIONS),
-    "kMemoryLimit": (Termination.LIMIT, Limit.MEMORY),
-    "kObjectiveBound": (Termination.LIMIT, Limit.BOUND),
-    "kObjectiveTarget": (Termination.LIMIT, Limit.OTHER),
-    "kSolutionLimit": (Termination.LIMIT, Limit.OTHER),
-    "kInterrupt": (Termination.INTERRUPTED, None),
-    "kUnknown": (Termination.NUMERICAL, None),
-    "kNotset": (Termination.ERROR, None),
-    "kLoadError": (Termination.ERROR, None),
-    "kModelError": (Termination.ERROR, None),
-    "kPresolveError": (Termination.ERROR, None),
-    "kSolveError": (Termination.ERROR, None),
-    "kPostsolveError": (Termination.ERROR, None),
-}
 
 _FAILED = frozenset({Termination.NUMERICAL, Termination.ERROR})
 _HAS_BOUND = frozenset({Termination.OPTIMAL, Termination.LIMIT, Termination.INTERRUPTED})
@@ -102,7 +80,7 @@ class HighsBackend(SolverBackend):
     """
 
     name: ClassVar[str] = "highs"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {Capability.LP_SESSION}
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
 
     @classmethod
     def availability(cls) -> Availability:
@@ -154,7 +132,7 @@ class HighsBackend(SolverBackend):
         highs = new_highs()
         applied = options_for(options)
         apply_options(highs, applied)
-        _open_log(highs, options)
+        open_log(highs, options)
         reader = _Reader(highs, problem, options, applied)
         if control is not None and control.interrupted:
             return reader.result(Termination.INTERRUPTED, raw_status="interrupted before it began")
@@ -183,16 +161,17 @@ class HighsBackend(SolverBackend):
         timings = {"transfer": transferred - began, "solve": solved - transferred}
         return reader.after(run, exponents, timings)
 
+    def lp_session(self, problem: MatrixProblem, options: SolveOptions) -> LpSession:
+        """Load the linear relaxation; see `nnff.solver.SolverBackend.lp_session`.
 
-def _open_log(highs: Any, options: SolveOptions) -> None:
-    if options.log_path is None:
-        return
-    try:
-        # HiGHS would not tell if it cannot write there.
-        options.log_path.open("w").close()
-    except OSError as error:
-        raise ConfigError(f"the log {options.log_path} cannot be written: {error.strerror}") from error
-    apply_options(highs, {"log_file": str(options.log_path), "output_flag": True})
+        Raises
+        ------
+        UnsupportedOptionError
+            For an option or a value that HiGHS does not take.
+        SolverError
+            If HiGHS cannot hold the program.
+        """
+        return HighsSession(problem, options)
 
 
 def _set_start(highs: Any, start: FloatArray) -> None:
@@ -247,8 +226,8 @@ class _Reader:
             return self.result(Termination.ERROR, message=message, timings=timings)
         if not run.finished:
             return self._abandoned(run, timings)
-        status = self.highs.getModelStatus().name
-        termination, limit = self._why(status, run)
+        status = self.highs.getModelStatus()
+        termination, limit = why_stopped(run, self.options.node_limit)
         x = self._point()
         objective = None if x is None else self.problem.objective(x)
         bound = self._bound(termination, exponents)
@@ -258,7 +237,7 @@ class _Reader:
         return self.result(
             termination,
             limit=limit,
-            raw_status=self.highs.modelStatusToString(self.highs.getModelStatus()),
+            raw_status=self.highs.modelStatusToString(status),
             point=PointStatus.NONE if x is None else PointStatus.FEASIBLE,
             x=x,
             objective=objective,
@@ -266,7 +245,7 @@ class _Reader:
             bound_origin=BoundOrigin.NONE if bound == -math.inf else BoundOrigin.API,
             nodes=max(nodes, 0),
             timings=timings | {"extract": time.perf_counter() - began},
-            message=f"HiGHS stopped with {status}" if termination in _FAILED else "",
+            message=f"HiGHS stopped with {status.name}" if termination in _FAILED else "",
         )
 
     def _abandoned(self, run: HighsRun, timings: dict[str, float]) -> SolveResult:
@@ -283,17 +262,6 @@ class _Reader:
             timings=timings,
             message="HiGHS has not stopped when asked to; its thread goes on until it does",
         )
-
-    def _why(self, status: str, run: HighsRun) -> tuple[Termination, Limit | None]:
-        if status == "kInterrupt" and run.reason is StopReason.BOUND:
-            return Termination.LIMIT, Limit.BOUND
-        if status == "kInterrupt" and run.reason is StopReason.OVERTIME:
-            return Termination.LIMIT, Limit.TIME
-        node_limit = self.options.node_limit
-        if status == "kSolutionLimit" and node_limit is not None:
-            # HiGHS has one status for several limits; the others can only be set natively.
-            return Termination.LIMIT, Limit.NODES
-        return _STATUS.get(status, (Termination.ERROR, None))
 
     def _point(self) -> FloatArray | None:
         import highspy

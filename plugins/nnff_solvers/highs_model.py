@@ -1,38 +1,34 @@
-"""What every use of HiGHS in this package shares: a silent instance, checked options, exact transfer, watched runs.
+"""Getting a problem into HiGHS: a silent instance, checked options, exact transfer.
 
 highspy is imported inside functions only, so that finding the backend costs nothing.
 """
 
 from __future__ import annotations
 
-import enum
 import math
-import threading
-import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnff.errors import SolverUnavailableError, UnsupportedOptionError
-from nnff.solver import SolveProgress
+from nnff.errors import ConfigError, SolverUnavailableError, UnsupportedOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from nnff.milp import MatrixProblem
-    from nnff.solver import SolveControl, SolveOptions
+    from nnff.solver import SolveOptions
     from nnff.values import FloatArray, IntArray
 
 __all__ = [
-    "HighsRun",
     "Rejected",
-    "StopReason",
     "apply_options",
+    "check_bounds",
     "new_highs",
+    "open_log",
     "options_for",
     "pass_problem",
-    "row_exponents",
+    "scaled_bounds",
+    "scaled_rows",
 ]
 
 SMALL_MATRIX_VALUE = 1e-12
@@ -41,13 +37,6 @@ LARGE_MATRIX_VALUE = 1e15
 """HiGHS refuses entries of at least this size (the default of ``large_matrix_value``)."""
 INFINITE_BOUND = 1e20
 """HiGHS takes bounds of at least this size for infinite (the default of ``infinite_bound``)."""
-
-OUTSIDE_FACTOR, OUTSIDE_GRACE = 1.1, 1.0
-"""A run is interrupted from outside at ``limit * factor + grace`` seconds."""
-ABANDON_AFTER = 2.0
-"""Seconds that a run is given to obey an interruption."""
-_SLICE = 0.05
-_REPORT_EVERY = 0.1
 
 # These would make HiGHS write to stdout, or put its log elsewhere than the contract says.
 _RESERVED_OPTIONS = {
@@ -77,7 +66,7 @@ def new_highs() -> Any:
             "install it with: pip install 'highspy>=1.16'"
         ) from error
 
-    class SilentHighs(highspy.Highs):
+    class SilentHighs(highspy.Highs):  # type: ignore[misc]
         def enableCallbacks(self) -> None:  # noqa: N802 - highspy's name
             self.setOptionValue("output_flag", False)  # noqa: FBT003
             self.setOptionValue("log_to_console", False)  # noqa: FBT003
@@ -100,9 +89,7 @@ def options_for(options: SolveOptions) -> dict[str, Any]:
         "mip_abs_gap": float(options.absolute_gap),
         "primal_feasibility_tolerance": float(options.feasibility_tolerance),
         "dual_feasibility_tolerance": min(1e-7, float(options.feasibility_tolerance)),
-        "mip_feasibility_tolerance": float(
-            min(options.feasibility_tolerance, options.integrality_tolerance)
-        ),
+        "mip_feasibility_tolerance": float(min(options.feasibility_tolerance, options.integrality_tolerance)),
     }
     if options.threads is not None:
         wanted["threads"] = int(options.threads)
@@ -179,10 +166,48 @@ def row_exponents(indptr: IntArray, data: FloatArray) -> IntArray:
 
 def _scaled(values: FloatArray, exponents: IntArray) -> FloatArray:
     """Return ``values * 2^exponents``, or refuse where that would round."""
-    scaled = np.ldexp(values, exponents)
+    scaled: FloatArray = np.ldexp(values, exponents)
     if not np.array_equal(np.ldexp(scaled, -exponents), values):
         raise Rejected("a row cannot be scaled exactly into the range of numbers that HiGHS holds")
     return scaled
+
+
+def check_bounds(*bounds: FloatArray) -> None:
+    """Refuse finite bounds that HiGHS would take for infinite."""
+    for bound in bounds:
+        if ((np.abs(bound) >= INFINITE_BOUND) & np.isfinite(bound)).any():
+            raise Rejected(f"a finite bound of {INFINITE_BOUND:g} or more counts as infinite in HiGHS")
+
+
+def scaled_bounds(lower: FloatArray, upper: FloatArray, exponents: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the bounds of rows that are multiplied by ``2^exponents``.
+
+    Raises
+    ------
+    Rejected
+        If HiGHS cannot hold them.
+    """
+    if exponents.any():
+        lower, upper = _scaled(lower, exponents), _scaled(upper, exponents)
+    check_bounds(lower, upper)
+    return lower, upper
+
+
+def scaled_rows(
+    indptr: IntArray, data: FloatArray, lower: FloatArray, upper: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    """Return exponents, entries and bounds of rows as HiGHS can hold them (see `row_exponents`).
+
+    Raises
+    ------
+    Rejected
+        If it cannot hold them.
+    """
+    exponents = row_exponents(indptr, data)
+    if exponents.any():
+        data = _scaled(data, np.repeat(exponents, np.diff(indptr)))
+    lower, upper = scaled_bounds(lower, upper, exponents)
+    return exponents, data, lower, upper
 
 
 def pass_problem(highs: Any, problem: MatrixProblem) -> IntArray:
@@ -195,14 +220,10 @@ def pass_problem(highs: Any, problem: MatrixProblem) -> IntArray:
     """
     import highspy
 
-    exponents = row_exponents(problem.indptr, problem.data)
-    data, row_lower, row_upper = problem.data, problem.row_lower, problem.row_upper
-    if exponents.any():
-        data = _scaled(data, np.repeat(exponents, np.diff(problem.indptr)))
-        row_lower, row_upper = _scaled(row_lower, exponents), _scaled(row_upper, exponents)
-    for bound in (row_lower, row_upper, problem.col_lower, problem.col_upper):
-        if ((np.abs(bound) >= INFINITE_BOUND) & np.isfinite(bound)).any():
-            raise Rejected(f"a finite bound of {INFINITE_BOUND:g} or more counts as infinite in HiGHS")
+    check_bounds(problem.col_lower, problem.col_upper)
+    exponents, data, row_lower, row_upper = scaled_rows(
+        problem.indptr, problem.data, problem.row_lower, problem.row_upper
+    )
     status = highs.passModel(
         problem.n_columns,
         problem.n_rows,
@@ -229,132 +250,18 @@ def pass_problem(highs: Any, problem: MatrixProblem) -> IntArray:
     return exponents
 
 
-class StopReason(enum.Enum):
-    """Why a run was interrupted by us."""
+def open_log(highs: Any, options: SolveOptions) -> None:
+    """Send HiGHS's log to the file that was asked for, if one was.
 
-    USER = "user"
-    BOUND = "bound"
-    OVERTIME = "overtime"
-    FAILURE = "failure"
-
-
-@dataclass
-class HighsRun:
-    """One call of ``Highs.run`` in a thread of its own, watched by the calling thread.
-
-    * The caller waits in short slices, so that Python's signal handlers run while
-      HiGHS (which holds no interpreter lock) computes.  An exception that arrives there, such as
-      KeyboardInterrupt, stops HiGHS first and propagates then.
-    * HiGHS's task scheduler belongs to the thread that runs it.  A thread per
-      run therefore gives each run its own number of threads, without
-      resetting the scheduler of another run that may be going on in this process.
-    * HiGHS can only be asked to stop.  A run that has not stopped `ABANDON_AFTER` seconds
-      after it was asked is abandoned: `finished` is False, its instance must not
-      be touched again, and its thread ends when HiGHS does.
-
-    Attributes
-    ----------
-    highs
-        The instance; options and model are set.
-    control
-        Interruption and progress.
-    time_limit
-        Wall seconds, enforced from outside with some grace.
-    bound_stop, weaken
-        Dual bound at which to stop, compared with what `weaken` makes of HiGHS's.
-    finished
-        Whether HiGHS has returned.
-    reason
-        Why it was interrupted, if it was.
-    failure
-        What a callback or the run itself raised.
-    bound, objective, nodes
-        The last that the callbacks have seen.
+    Raises
+    ------
+    ConfigError
+        If it cannot be written; HiGHS would not tell.
     """
-
-    highs: Any
-    control: SolveControl | None = None
-    time_limit: float | None = None
-    bound_stop: float | None = None
-    weaken: Callable[[float], float] = lambda bound: bound  # noqa: E731
-    finished: bool = False
-    reason: StopReason | None = None
-    failure: BaseException | None = None
-    bound: float = -math.inf
-    objective: float = math.inf
-    nodes: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _began: float = 0.0
-    _reported: float = 0.0
-
-    def run(self) -> None:
-        """Run to the end, to an interruption, or until abandoned."""
-        for callback in (self.highs.cbMipInterrupt, self.highs.cbSimplexInterrupt, self.highs.cbIpmInterrupt):
-            callback.subscribe(self._on_event)
-        self._began = time.perf_counter()
-        worker = threading.Thread(target=self._work, name="highs", daemon=True)
-        worker.start()
-        try:
-            self._watch(worker)
-        except BaseException:
-            self._ask(StopReason.USER)
-            worker.join(ABANDON_AFTER)
-            raise
-        self.finished = not worker.is_alive()
-
-    def _watch(self, worker: threading.Thread) -> None:
-        latest = math.inf if self.time_limit is None else self.time_limit * OUTSIDE_FACTOR + OUTSIDE_GRACE
-        asked = None
-        while worker.is_alive():
-            worker.join(_SLICE)
-            now = time.perf_counter() - self._began
-            if self.control is not None and self.control.interrupted:
-                self._ask(StopReason.USER)
-            elif now > latest:
-                self._ask(StopReason.OVERTIME)
-            if self._stop.is_set():
-                asked = now if asked is None else asked
-                if now - asked > ABANDON_AFTER:
-                    return
-
-    def _work(self) -> None:
-        try:
-            self.highs.run()
-        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
-            self.failure = self.failure or error
-        finally:
-            # Ends the pool of this thread's scheduler, if there is one.
-            self.highs.resetThreadScheduler(False)  # noqa: FBT003
-
-    def _ask(self, reason: StopReason) -> None:
-        if not self._stop.is_set():
-            self.reason = reason
-            self._stop.set()
-
-    def _on_event(self, event: Any) -> None:
-        """Called by HiGHS, in its thread: nothing may be raised through its C++ frames."""
-        try:
-            self._look(event.data_out)
-        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
-            self.failure = self.failure or error
-            self._ask(StopReason.FAILURE)
-        if self._stop.is_set():
-            event.interrupt()
-
-    def _look(self, seen: Any) -> None:
-        if self.control is not None and self.control.interrupted:
-            self._ask(StopReason.USER)
-        now = time.perf_counter()
-        due = now - self._reported >= _REPORT_EVERY
-        if not due and self.bound_stop is None:
-            return
-        # Before the root is solved these are infinite; for a plain LP they are not filled in at all.
-        if seen.mip_node_count >= 0 and math.isfinite(seen.mip_dual_bound):
-            self.bound = max(self.bound, seen.mip_dual_bound)
-            self.objective = min(self.objective, seen.mip_primal_bound)
-            self.nodes = max(self.nodes, seen.mip_node_count)
-            if self.bound_stop is not None and self.weaken(self.bound) >= self.bound_stop:
-                self._ask(StopReason.BOUND)
-        if due and self.control is not None:
-            self._reported = now
-            self.control.report(SolveProgress(self.bound, self.objective, self.nodes, now - self._began))
+    if options.log_path is None:
+        return
+    try:
+        options.log_path.open("w").close()
+    except OSError as error:
+        raise ConfigError(f"the log {options.log_path} cannot be written: {error.strerror}") from error
+    apply_options(highs, {"log_file": str(options.log_path), "output_flag": True})

@@ -1,0 +1,430 @@
+"""Certifying one network: from the parts of a problem to a certificate."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnff.certify.attack import attack
+from nnff.certify.bracket import Bracket
+from nnff.certify.certificate import (
+    Certificate,
+    DomainRecord,
+    EncodingRecord,
+    MetricRecord,
+    ModelRecord,
+    Reason,
+    Trust,
+    Verdict,
+)
+from nnff.certify.data_pairs import DataPairs, compare_data_pairs
+from nnff.certify.exhaustive import enumerate_pairs
+from nnff.certify.loop import LoopOutcome, LoopSettings, finished, run_loop
+from nnff.certify.witness import best_witness
+from nnff.encoding import encoding_strategies, encoding_strategy
+from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
+from nnff.network import Scaling
+from nnff.plugin import Kind, plugin_manager
+from nnff.problem import Problem
+from nnff.ranges import Ranges, difference_range, interval_ranges
+from nnff.solver import SolveControl, SolverBackend
+from nnff.solver.load import solver as load_solver
+
+if TYPE_CHECKING:
+    from nnff.certify.progress import CertifyProgress
+    from nnff.domain import Domain
+    from nnff.network import Network
+    from nnff.similarity import Metric
+
+__all__ = ["STRATEGIES", "certify", "closed_form"]
+
+EXHAUSTIVE = "exhaustive"
+
+STRATEGIES = (*encoding_strategies(), EXHAUSTIVE)
+"""Names of the strategies."""
+
+_ATTACK_SHARE = 0.15
+"""Largest share of the time limit that the attack may take."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every step of one certification needs."""
+
+    problem: Problem
+    bracket: Bracket
+    settings: LoopSettings
+    control: SolveControl
+    phases: dict[str, float]
+
+    def stopped(self) -> bool:
+        return self.control.interrupted or self.settings.remaining <= 0
+
+
+def certify(
+    network: Network,
+    domain: Domain,
+    metric: Metric,
+    epsilon: float,
+    *,
+    solver: str | SolverBackend = "highs",
+    strategy: str = "relational",
+    delta: float | None = None,
+    scale: Scaling | str = "model",
+    gap: float = 1e-2,
+    time_limit: float = 60.0,
+    threads: int = 1,
+    seed: int = 0,
+    data: npt.ArrayLike | None = None,
+    sensitive_features: Sequence[str] = (),
+    output_index: int | None = None,
+    started: float | None = None,
+    control: SolveControl | None = None,
+    on_progress: Callable[[CertifyProgress], None] | None = None,
+    solver_options: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Certificate:
+    """Bracket the largest output difference over all similar pairs in the domain.
+
+    Parameters
+    ----------
+    network
+        The network f.
+    domain
+        Possible inputs, raw units.
+    metric
+        d_fair, from `nnff.metric` or of one's own.
+    epsilon
+        Similarity threshold.
+    solver
+        Name of a solver plugin, or a backend.
+    strategy
+        ``"relational"``, another encoding, or ``"exhaustive"`` (finite domains).
+    delta
+        Ask for a verdict against this value, in the output's units.
+    scale
+        Coordinates of the metric: ``"model"`` (the network's own input
+        scaling), ``"none"``, or a `Scaling`.
+    gap
+        Relative gap at which to stop (without `delta`).
+    time_limit
+        Wall seconds from `started` to the certificate.
+    threads, seed
+        For the solver and the attack; the same values give the same certificate.
+    data
+        Rows in raw units, for delta_data and as starts of the attack.
+    sensitive_features
+        Recorded in the certificate.
+    output_index
+        Which output, if the network has several.
+    started
+        ``time.perf_counter()`` when the work began (default: now).
+    control
+        Interrupts the run from another thread or a signal handler; the
+        bracket so far is returned.
+    on_progress
+        Called with a `CertifyProgress` now and then, from any thread.
+    solver_options
+        Options in the solver's own spelling.
+    config
+        Recorded in the certificate.
+
+    Returns
+    -------
+    The certificate: whatever stops the run, both bounds and a reason are in it.
+
+    Raises
+    ------
+    NnffError
+        If the question makes no sense; never because a solver failed.
+
+    Examples
+    --------
+    >>> from nnff import Domain, Layer, Network, certify, metric
+    >>> network = Network((Layer([[1.0, -2.0]], [0.0], "sigmoid"),))
+    >>> domain = Domain.from_box([-1, -1], [1, 1])
+    >>> certificate = certify(network, domain, metric("weighted-lp", p=1), 0.1)
+    >>> round(certificate.delta_lower, 3)
+    0.05
+    """
+    began = time.perf_counter() if started is None else started
+    if output_index is not None:
+        network = network.select_output(output_index)
+    problem = Problem(network, domain, metric, epsilon, _coordinates(network, scale))
+    _check_settings(strategy, delta, gap, time_limit)
+    rows = None if data is None else _checked_rows(data, network)
+    backend = _backend(solver) if strategy != EXHAUSTIVE else None
+    settings = LoopSettings(
+        gap=gap,
+        delta=delta,
+        deadline=began + time_limit,
+        threads=threads,
+        seed=seed,
+        native=dict(solver_options or {}),
+    )
+    run = _Run(
+        problem, Bracket(began, on_progress), settings, SolveControl() if control is None else control, {}
+    )
+    pairs = _data_pairs(run, rows)
+    ranges, closed = _ranges(run)
+    trust = Trust.CLOSED_FORM
+    if backend is None:
+        outcome = _exhaust(run)
+    else:
+        _attack(run, rows)
+        outcome = run_loop(
+            problem, encoding_strategy(strategy, problem, ranges), backend, run.bracket, settings, run.control
+        )
+    for name, seconds in outcome.phases.items():
+        run.phases[name] = run.phases.get(name, 0.0) + seconds
+    if run.bracket.contradiction:
+        outcome.reason, outcome.detail = Reason.INCONSISTENT, run.bracket.contradiction
+    if backend is None and outcome.reason is Reason.EXHAUSTED:
+        trust = Trust.EXHAUSTIVE
+    elif run.bracket.upper < closed:
+        trust = Trust.SOLVER
+    return _certificate(
+        run,
+        outcome,
+        trust=trust,
+        closed=closed,
+        pairs=pairs,
+        strategy=strategy,
+        sensitive_features=sensitive_features,
+        config=config,
+    )
+
+
+def closed_form(problem: Problem, ranges: Ranges) -> float:
+    """Return the bound of delta_max that follows from ranges alone, rounded outward.
+
+    The output difference h of the last layer lies in its `difference_range`;
+    for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
+    a linear one Dout, less where the output's midpoint range excludes 0.
+    """
+    g = problem.network.layers[-1].activation
+    low, high = difference_range(g, ranges.layers[-1])
+    reach = max(float(high[0]), -float(low[0]), 0.0)
+    return reach * float(abs(problem.network.output_scaling.scale[0])) * (1 + 1e-15)
+
+
+def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: float) -> None:
+    if strategy not in STRATEGIES:
+        raise UnknownNameError("strategy", strategy, STRATEGIES)
+    if delta is not None and not (np.isfinite(delta) and delta >= 0):
+        raise ConfigError(f"delta is {delta}; it must be a finite number that is not negative")
+    if not (np.isfinite(gap) and gap >= 0):
+        raise ConfigError(f"gap is {gap}; it must be a finite number that is not negative")
+    if not (np.isfinite(time_limit) and time_limit > 0):
+        raise ConfigError(f"the time limit is {time_limit}; it must be a positive number of seconds")
+
+
+def _coordinates(network: Network, scale: Scaling | str) -> Scaling:
+    if isinstance(scale, Scaling):
+        return scale
+    if scale == "model":
+        return network.input_scaling
+    if scale == "none":
+        return Scaling.none(network.n_inputs)
+    raise UnknownNameError("metric scale without data", scale, ("model", "none"))
+
+
+def _checked_rows(data: npt.ArrayLike, network: Network) -> np.ndarray[Any, np.dtype[np.float64]]:
+    try:
+        rows = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the data holds a value that is not a number ({error})") from error
+    if rows.ndim != 2 or rows.shape[1] != network.n_inputs:  # noqa: PLR2004 - rows and columns
+        raise DataError(
+            f"the network takes {network.n_inputs} inputs, the data has shape {rows.shape}; "
+            "give one column per input, in the network's order"
+        )
+    return rows
+
+
+def _backend(solver: str | SolverBackend) -> SolverBackend:
+    backend = load_solver(solver) if isinstance(solver, str) else solver
+    available = backend.availability()
+    if not available:
+        raise SolverUnavailableError(
+            f"the solver {backend.name!r} cannot be used: {available.reason} ({available.hint})"
+        )
+    return backend
+
+
+def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
+    if rows is None:
+        return None
+    began = time.perf_counter()
+    run.bracket.tick("data")
+    found = compare_data_pairs(run.problem, rows, stop=run.stopped)
+    if found is not None and found.first is not None and found.second is not None:
+        pair = rows[[found.first, found.second]]
+        # Rows outside the domain count for delta_data, not as witnesses.
+        if run.problem.admits(pair[:1], pair[1:])[0]:
+            run.bracket.show(best_witness(run.problem, pair[:1], pair[1:], "data"), "a pair of data rows")
+    run.phases["data"] = time.perf_counter() - began
+    return found
+
+
+def _ranges(run: _Run) -> tuple[Ranges, float]:
+    began = time.perf_counter()
+    run.bracket.tick("ranges")
+    ranges = interval_ranges(run.problem)
+    closed = closed_form(run.problem, ranges)
+    run.bracket.prove(closed, "the closed form")
+    run.phases["ranges"] = time.perf_counter() - began
+    return ranges, closed
+
+
+def _attack(run: _Run, rows: Any) -> None:
+    if finished(run.bracket, run.settings, run.control) is not None:
+        return
+    began = time.perf_counter()
+    until = began + _ATTACK_SHARE * max(run.settings.remaining, 0.0)
+    run.bracket.tick("attack")
+    witness = attack(
+        run.problem,
+        rng=np.random.default_rng(run.settings.seed),
+        data=rows,
+        stop=lambda: run.stopped() or time.perf_counter() > until,
+    )
+    run.bracket.show(witness, "found by the attack")
+    run.phases["attack"] = time.perf_counter() - began
+
+
+def _exhaust(run: _Run) -> LoopOutcome:
+    began = time.perf_counter()
+    run.bracket.tick("enumerate")
+    found = enumerate_pairs(run.problem, stop=run.stopped, progress=lambda _low, _high: run.bracket.tick())
+    run.bracket.show(best_witness(run.problem, found.x1, found.x2, "enumeration"), "found by enumeration")
+    run.bracket.prove(found.delta_upper, "the enumeration")
+    seconds = {"enumerate": time.perf_counter() - began}
+    if found.complete:
+        detail = f"all {found.pairs:,} similar pairs of {run.problem.domain.n_points:,} points were compared"
+        return LoopOutcome(Reason.EXHAUSTED, detail, phases=seconds)
+    reason = Reason.INTERRUPTED if run.control.interrupted else Reason.TIME_LIMIT
+    return LoopOutcome(reason, f"stopped after {found.pairs:,} pairs", phases=seconds)
+
+
+def _verdict(bracket: Bracket, delta: float | None, reason: Reason) -> Verdict | None:
+    """Judge the bracket against the delta asked for; a contradiction never certifies."""
+    if reason is Reason.INCONSISTENT:
+        return Verdict.UNDECIDED
+    if delta is not None:
+        # A violation is a fact whatever the solver did; so is a bound proven before it failed.
+        if bracket.lower > delta:
+            return Verdict.VIOLATED
+        if bracket.upper <= delta:
+            return Verdict.CERTIFIED
+        return Verdict.UNDECIDED
+    return Verdict.UNDECIDED if reason in (Reason.INTERRUPTED, Reason.SOLVER_FAILED) else None
+
+
+def _certificate(
+    run: _Run,
+    outcome: LoopOutcome,
+    *,
+    trust: Trust,
+    closed: float,
+    pairs: DataPairs | None,
+    strategy: str,
+    sensitive_features: Sequence[str],
+    config: Mapping[str, Any] | None,
+) -> Certificate:
+    problem, bracket = run.problem, run.bracket
+    upper = bracket.upper
+    if outcome.reason is Reason.INCONSISTENT:
+        # Something that was believed is wrong: only what needs no solver is left.
+        upper, trust = max(closed, bracket.lower), Trust.CLOSED_FORM
+    seconds = bracket.seconds
+    run.phases["other"] = max(0.0, seconds - sum(run.phases.values()))
+    return Certificate(
+        verdict=_verdict(bracket, run.settings.delta, outcome.reason),
+        reason=outcome.reason,
+        detail=outcome.detail,
+        epsilon=problem.epsilon,
+        delta=run.settings.delta,
+        delta_lower=bracket.lower,
+        delta_upper=upper,
+        delta_data=None if pairs is None else pairs.delta,
+        data_pairs=None if pairs is None else pairs.pairs,
+        gap=(upper - bracket.lower) / max(bracket.lower, 1e-9),
+        closed_form=closed,
+        strategy=strategy,
+        trust=trust,
+        metric=_metric_record(problem),
+        domain=_domain_record(problem.domain),
+        model=ModelRecord(
+            source=problem.network.source,
+            fingerprint=problem.network.fingerprint,
+            architecture=problem.network.architecture,
+            output_name=problem.network.output_names[0],
+        ),
+        sensitive_features=list(sensitive_features),
+        encoding=_encoding_record(outcome),
+        rounds=bracket.round,
+        runs=outcome.runs,
+        witness=bracket.witness,
+        seconds=seconds,
+        phases=run.phases,
+        bracket=bracket.history,
+        environment=_environment(),
+        config=dict(config or {}),
+    )
+
+
+def _metric_record(problem: Problem) -> MetricRecord:
+    metric = problem.metric
+    found = plugin_manager().found(Kind.METRIC).get(metric.name)
+    return MetricRecord(
+        name=metric.name,
+        distribution=f"{found.distribution} {found.distribution_version}" if found else "not a plugin",
+        parameters=metric.parameters,
+        relation=metric.relation.value,
+        looseness=metric.looseness,
+        center=problem.coordinates.center.tolist(),
+        scale=problem.coordinates.scale.tolist(),
+    )
+
+
+def _domain_record(domain: Domain) -> DomainRecord:
+    names = np.array(domain.feature_names)
+    return DomainRecord(
+        feature_names=list(domain.feature_names),
+        lower=domain.lower.tolist(),
+        upper=domain.upper.tolist(),
+        integer=names[domain.integer].tolist(),
+        immutable=names[domain.immutable].tolist(),
+        points=domain.n_points,
+    )
+
+
+def _encoding_record(outcome: LoopOutcome) -> EncodingRecord | None:
+    if outcome.encoded is None:
+        return None
+    matrix = outcome.encoded.matrix
+    return EncodingRecord(
+        rows=matrix.n_rows,
+        columns=matrix.n_columns,
+        integers=matrix.n_integers,
+        nonzeros=matrix.n_nonzeros,
+        cells=outcome.encoded.cells,
+        fingerprint=matrix.fingerprint,
+    )
+
+
+def _environment() -> dict[str, str]:
+    packages = ("nnff", "pyomo", "numpy", "scipy")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in packages},
+    }
