@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from nnff.errors import ProblemError
 from nnff.network.scaling import Scaling
 from nnff.similarity import EPSILON_TOLERANCE, checked_epsilon, within
-from nnff.values import BoolArray, ContentValue, FloatArray
+from nnff.values import BoolArray, ContentValue, FloatArray, frozen_array
 
 if TYPE_CHECKING:
     from nnff.domain import Domain
@@ -67,8 +68,17 @@ class Problem(ContentValue):
         put(self, "metric", self.metric.bind(self.domain.feature_names))
 
     def distance(self, x1: npt.ArrayLike, x2: npt.ArrayLike) -> FloatArray:
-        """Return d_fair for each pair of raw rows."""
+        """Return d_fair for each pair of raw rows.
+
+        A metric of differences is given the scaled difference: it rounds
+        relative to itself, while two scaled places would each round relative to
+        their distance from the center, which can be far larger than epsilon.
+        """
         first, second = np.asarray(x1, dtype=np.float64), np.asarray(x2, dtype=np.float64)
+        if self.metric.translation_invariant:
+            return self.metric.distance(
+                np.zeros(self.coordinates.size), (second - first) / self.coordinates.scale
+            )
         return self.metric.distance(self.coordinates.apply(first), self.coordinates.apply(second))
 
     def admits(self, x1: FloatArray, x2: FloatArray) -> BoolArray:
@@ -77,16 +87,19 @@ class Problem(ContentValue):
         result: BoolArray = self.domain.contains_pair(x1, x2) & similar
         return result
 
-    @property
+    @cached_property
     def radius(self) -> FloatArray:
         """Largest ``|x''_i - x'_i|`` that domain and metric allow, raw units, shape (n,), rounded outward."""
-        scale = np.abs(self.coordinates.scale)
-        box = np.where(self.domain.immutable, 0.0, self.domain.width) / scale
-        ball = self.metric.difference_bound(np.eye(len(box)), self.epsilon_outward, box * (1 + 1e-15))
-        raw: FloatArray = np.minimum(ball * scale * (1 + 1e-15), self.domain.width)
-        raw = np.where(self.domain.immutable, 0.0, raw)
+        domain, scale = self.domain, np.abs(self.coordinates.scale)
+        # upper - lower is rounded to nearest; of integers it is exact.
+        width = np.where(domain.lower < domain.upper, np.nextafter(domain.width, np.inf), 0.0)
+        width = np.where(domain.immutable, 0.0, np.where(domain.integer, domain.width, width))
+        ball = self.metric.difference_bound(
+            np.eye(len(width)), self.epsilon_outward, width / scale * (1 + 1e-15)
+        )
+        raw = np.minimum(ball * scale * (1 + 1e-15), width)
         # Differences of integers are integers.
-        return np.where(self.domain.integer, np.floor(raw * (1 + 1e-12)), raw)
+        return frozen_array(np.where(domain.integer, np.floor(raw * (1 + 1e-12)), raw))
 
     @property
     def epsilon_outward(self) -> float:

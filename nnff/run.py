@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from nnff.certify import certify
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
-from nnff.network.scaling import Scaling
+from nnff.network import Scaling, read_network
 from nnff.plugin import Kind, plugin_manager
 from nnff.similarity import metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import pandas as pd
 
     from nnff.certify.certificate import Certificate
     from nnff.certify.progress import CertifyProgress
@@ -73,6 +76,16 @@ class Run:
             return tuple(asked)
         return () if self.dataset is None else self.dataset.sensitive_features
 
+    @property
+    def frame(self) -> pd.DataFrame | None:
+        """The data rows with the network's feature names, or None."""
+        return None if self.dataset is None else self.dataset.X[list(self.network.feature_names)]
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Unit by feature and output name, as far as the data set tells."""
+        return {} if self.dataset is None else self.dataset.units
+
     def certify(
         self,
         epsilon: float | None = None,
@@ -94,8 +107,6 @@ class Run:
         control, on_progress
             As for `nnff.certify.certify`.
         """
-        from nnff.certify import certify  # noqa: PLC0415 - pulls in the modelling language
-
         config = self.config
         further: dict[str, Any] = {}
         if config.certify.crosscheck:
@@ -141,8 +152,6 @@ def prepare(config: Config) -> Run:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
     dataset = _dataset(config)
     started = time.perf_counter()
-    from nnff.network.read import read_network  # noqa: PLC0415 - readers are looked up when needed
-
     network = read_network(
         Path(config.model.path),
         output_activation=config.model.output,
@@ -187,13 +196,16 @@ def _dataset(config: Config) -> Dataset | None:
     return dataset
 
 
-def _joined(
-    network: Network, dataset: Dataset | None, config: Config
-) -> tuple[Network, FloatArray | None]:
+def _joined(network: Network, dataset: Dataset | None, config: Config) -> tuple[Network, FloatArray | None]:
     """Bring the data's columns into the order of the network's inputs, or name the inputs by the columns."""
     if dataset is None:
         return network, None
     columns = tuple(config.data.features or dataset.feature_names)
+    if network.output_names == ("y",) and dataset.target_name:
+        # A sigmoid at the very end answers with a probability, anything else in the target's own units.
+        probability = network.layers[-1].activation_name == "sigmoid" and network.output_scaling.is_none
+        name = f"P({dataset.target_name})" if probability else dataset.target_name
+        network = replace(network, output_names=(name,))
     nameless = network.feature_names == tuple(f"x{i}" for i in range(network.n_inputs))
     if set(network.feature_names) <= set(columns):
         return network, dataset.rows(network.feature_names)
@@ -234,14 +246,10 @@ def _domain(config: Config, network: Network, rows: FloatArray | None) -> Domain
                 f"outside [{low[index]:g}, {high[index]:g}]"
             )
         low[index] = high[index] = value
-    return Domain.from_box(
-        low, high, integer=asked.integer, immutable=asked.immutable, feature_names=names
-    )
+    return Domain.from_box(low, high, integer=asked.integer, immutable=asked.immutable, feature_names=names)
 
 
-def _base_ranges(
-    config: Config, network: Network, rows: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
+def _base_ranges(config: Config, network: Network, rows: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     """Return the ranges of domain.source, not a number where there is none."""
     if config.domain.source == "box":
         return np.full(network.n_inputs, np.nan), np.full(network.n_inputs, np.nan)

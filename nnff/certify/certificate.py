@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from nnff.certify.digits import plain, rounded_down, rounded_up
+
 __all__ = [
     "SCHEMA_VERSION",
     "Certificate",
@@ -238,16 +240,19 @@ class Certificate(_Record):
     @property
     def sentence(self) -> str:
         """The outcome in one sentence, in the words of the project."""
-        unit = self.model.output_name
-        pair = f"two inputs in the domain with distance at most {self.epsilon:g}"
-        if self.verdict is Verdict.CERTIFIED:
-            return f"No {pair} differ by more than {self.delta:g} in {unit} (certified: {self.delta_upper:.6g})."
-        if self.verdict is Verdict.VIOLATED:
-            return f"There are {pair} that differ by {self.delta_lower:.6g} in {unit}, more than {self.delta:g}."
-        bracket = (
-            f"no {pair} differ by more than {self.delta_upper:.6g} in {unit}, "
-            f"and a real pair differs by {self.delta_lower:.6g}"
-        )
+        # Bounds are rounded outward: what is printed has to hold as well.
+        unit, lower = self.model.output_name, rounded_down(self.delta_lower)
+        upper = rounded_up(self.delta_upper)
+        real = f"a real pair differs by {lower}" if self.delta_lower > 0 else "no pair that differs was found"
+        pair = f"two inputs in the domain with distance at most {plain(self.epsilon)}"
+        if self.verdict is Verdict.CERTIFIED and self.delta is not None:
+            return f"No {pair} differ by more than {plain(self.delta)} in {unit} (certified: {upper})."
+        if self.verdict is Verdict.VIOLATED and self.delta is not None:
+            return f"There are {pair} that differ by {lower} in {unit}, more than {plain(self.delta)}."
+        if math.isfinite(self.delta_upper) and self.reason is not Reason.INCONSISTENT:
+            bracket = f"no {pair} differ by more than {upper} in {unit}, and {real}"
+        else:
+            bracket = f"nothing is certified for {pair} in {unit}, and {real}"
         if self.verdict is Verdict.UNDECIDED:
             return f"Undecided ({self.detail}): {bracket}."
         return f"{bracket[0].upper()}{bracket[1:]}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from nnff.certify.certificate import (
     Trust,
     Verdict,
 )
+from nnff.certify.crosscheck import crosscheck as crosscheck_others
 from nnff.certify.data_pairs import DataPairs, compare_data_pairs
 from nnff.certify.exhaustive import enumerate_pairs
 from nnff.certify.loop import LoopOutcome, LoopSettings, finished, run_loop
@@ -38,6 +39,8 @@ from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nnff.certify.progress import CertifyProgress
     from nnff.domain import Domain
     from nnff.network import Network
@@ -89,6 +92,8 @@ def certify(
     control: SolveControl | None = None,
     on_progress: Callable[[CertifyProgress], None] | None = None,
     solver_options: Mapping[str, Any] | None = None,
+    crosscheck: Sequence[str | SolverBackend] = (),
+    evidence: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Certificate:
     """Bracket the largest output difference over all similar pairs in the domain.
@@ -133,6 +138,11 @@ def certify(
         Called with a `CertifyProgress` now and then, from any thread.
     solver_options
         Options in the solver's own spelling.
+    crosscheck
+        Further solvers that are asked the same question; the time limit is
+        shared.  A contradiction makes the verdict undecided.
+    evidence
+        Folder for the instance that solvers contradict each other on.
     config
         Recorded in the certificate.
 
@@ -161,10 +171,11 @@ def certify(
     _check_settings(strategy, delta, gap, time_limit)
     rows = None if data is None else _checked_rows(data, network)
     backend = _backend(solver) if strategy != EXHAUSTIVE else None
+    others = [_backend(other) for other in crosscheck]
     settings = LoopSettings(
         gap=gap,
         delta=delta,
-        deadline=began + time_limit,
+        deadline=began + time_limit / (1 + len(others)),
         threads=threads,
         seed=seed,
         native=dict(solver_options or {}),
@@ -184,12 +195,15 @@ def certify(
         )
     for name, seconds in outcome.phases.items():
         run.phases[name] = run.phases.get(name, 0.0) + seconds
+    confirmed = False
+    if others and outcome.encoded is not None and outcome.last is not None:
+        confirmed = _crosscheck(run, outcome, others, replace(settings, deadline=began + time_limit), evidence)
     if run.bracket.contradiction:
         outcome.reason, outcome.detail = Reason.INCONSISTENT, run.bracket.contradiction
     if backend is None and outcome.reason is Reason.EXHAUSTED:
         trust = Trust.EXHAUSTIVE
     elif run.bracket.upper < closed:
-        trust = Trust.SOLVER
+        trust = Trust.AGREED if confirmed else Trust.SOLVER
     return _certificate(
         run,
         outcome,
@@ -298,6 +312,24 @@ def _attack(run: _Run, rows: Any) -> None:
     )
     run.bracket.show(witness, "found by the attack")
     run.phases["attack"] = time.perf_counter() - began
+
+
+def _crosscheck(
+    run: _Run, outcome: LoopOutcome, others: list[SolverBackend], settings: LoopSettings, evidence: Path | None
+) -> bool:
+    """Ask the other solvers; tell whether all of them confirm."""
+    assert outcome.encoded is not None
+    assert outcome.last is not None
+    began = time.perf_counter()
+    said = crosscheck_others(
+        run.problem, outcome.encoded, outcome.last, others, run.bracket, settings, run.control, evidence=evidence
+    )
+    outcome.runs.extend(said.runs)
+    run.bracket.contradiction = said.contradiction
+    if said.remark:
+        outcome.detail += f" (cross-check: {said.remark})"
+    run.phases["crosscheck"] = time.perf_counter() - began
+    return said.confirmed
 
 
 def _exhaust(run: _Run) -> LoopOutcome:

@@ -62,6 +62,7 @@ class LoopOutcome:
     reason: Reason
     detail: str
     encoded: Encoded | None = None
+    last: SolveResult | None = None
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
 
@@ -119,6 +120,7 @@ def run_loop(
         with _timed(outcome.phases, "solve"):
             result, proof, run = solve_once(problem, encoded, backend, bracket, settings, control)
         outcome.runs.append(run)
+        outcome.last = result
         if proof.complaint:
             outcome.reason, outcome.detail = Reason.SOLVER_FAILED, proof.complaint
             return outcome

@@ -6,7 +6,6 @@ import json
 import os
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from nnff.errors import ConfigError, nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
@@ -180,23 +180,22 @@ def _from_text(section: str, key: str, value: Any) -> Any:
     if form is Form.TEXT:
         return value
     parsed = _literal(value)
-    # A metric's own parameter has no known form: a comma in bare text makes it a list.
-    is_list = form is Form.LIST or (form is None and isinstance(parsed, str) and "," in parsed)
-    if not is_list or isinstance(parsed, list | dict):
-        return parsed
-    if value.strip() == "all":
-        return "all"
-    return split_list(value, numbers=key not in {"features", "sensitive_features", "crosscheck"})
+    if form is Form.LIST and not isinstance(parsed, list):
+        return "all" if value.strip() == "all" else _items(value)
+    if form is None and isinstance(parsed, str) and "," in parsed:
+        # A metric's own parameter has no known form: a comma in bare text makes it a list.
+        return _items(value)
+    return parsed
 
 
-def split_list(text: str, *, numbers: bool = True) -> list[int | str]:
-    """Split comma-separated text; whole numbers are indices if `numbers`."""
-    items = [item.strip() for item in text.split(",") if item.strip()]
-    return [int(item) if numbers and item.isdecimal() else item for item in items]
+def _items(text: str) -> list[Any]:
+    return [_literal(item.strip()) for item in text.split(",") if item.strip()]
 
 
 def _literal(text: str) -> Any:
-    """Read text as a JSON value, else as a TOML value, else as itself."""
+    """Read text as a JSON value, else as a TOML value, else as itself; ``inf`` stays a word."""
+    if text.strip().lstrip("+-").lower() in {"inf", "nan", "infinity"}:
+        return text.strip()
     try:
         return json.loads(text)
     except ValueError:

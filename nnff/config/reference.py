@@ -46,8 +46,8 @@ def config_reference() -> str:
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         if section == "similarity":
             lines.append(
-                "| others | | | Parameters of the metric, such as `p`, `weights` and `free` of `weighted-lp`. "
-                "| `NNFF_SIMILARITY_...` |"
+                "| others | | | Parameters of the metric, such as `p`, `weights` and `free` of `weighted-lp`."
+                " | `NNFF_SIMILARITY_...` |"
             )
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)

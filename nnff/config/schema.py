@@ -6,12 +6,14 @@ The descriptions are the reference: docs/reference/config.md is generated from t
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
 
 from nnff.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 __all__ = ["SECTIONS", "Config", "Form", "fields_of", "form_of", "is_path"]
 
@@ -61,7 +63,7 @@ def _numbers(value: Any) -> dict[str, float]:
         raise ValueError("it must be a table of numbers by feature, such as { age = 2.0 }")  # noqa: TRY004
     for name, number in value.items():
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise ValueError(f"the value for {name} must be a number")
+            raise ValueError(f"the value for {name} must be a number")  # noqa: TRY004 - pydantic wants it
     return {str(name): float(number) for name, number in value.items()}
 
 

@@ -56,6 +56,7 @@ def make_cells(
     boxes: Sequence[FloatArray],
     sides: Sequence[Side],
     parents: Sequence[Cell | None] | None = None,
+    focus: FloatArray | None = None,
 ) -> list[Cell]:
     """Build cells with sound planes, all shifts in one vectorised pass.
 
@@ -71,6 +72,8 @@ def make_cells(
         Cells that contain them.  Their planes stay valid on the smaller
         rectangle and are kept (shifted anew, so never higher): without them a
         split could raise the bound.
+    focus
+        A point (m, D) at which the planes should be as low as possible.
     """
     above = list(parents) if parents is not None else [None] * len(boxes)
     owner: list[tuple[int, Side]] = []
@@ -78,7 +81,8 @@ def make_cells(
     caps: list[float] = []
     for index, (box, parent) in enumerate(zip(boxes, above, strict=True)):
         for quantity, sign in sides:
-            found = candidate_slopes(g, quantity, float(sign), box)
+            near = None if focus is None else np.clip(focus, box[[0, 2]], box[[1, 3]])
+            found = candidate_slopes(g, quantity, float(sign), box, near)
             owner.extend([(index, (quantity, sign))] * len(found))
             slopes.extend(found)
             caps.extend([np.inf] * len(found))

@@ -31,7 +31,7 @@ from scipy.spatial import ConvexHull, QhullError
 from nnff.network import Activation
 from nnff.values import FloatArray
 
-__all__ = ["Quantity", "candidate_slopes", "evaluate", "plane_shift"]
+__all__ = ["Quantity", "bend_width", "candidate_slopes", "evaluate", "plane_shift"]
 
 Quantity = Literal["H", "S"]
 
@@ -39,7 +39,6 @@ _UNIT = 2.0**-53
 _SPLIT = 8
 _LEVELS = 4
 _MOST_BOXES = 200_000
-_HULL_GRID = 9
 _PLANES = 4
 
 
@@ -150,29 +149,34 @@ def _remainder(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) 
 
 
 def candidate_slopes(
-    g: Activation, quantity: Quantity, sign: float, box: FloatArray, most: int = _PLANES
+    g: Activation,
+    quantity: Quantity,
+    sign: float,
+    box: FloatArray,
+    focus: FloatArray | None = None,
+    most: int = _PLANES,
 ) -> FloatArray:
-    """Choose slopes (a, b) of planes above ``sign * phi`` on a box, shape (k, 2), k <= `most`.
+    """Choose slopes (a, b) of planes above ``sign * phi`` on a box, shape (k, 2), k <= `most` + 1.
 
     The candidates are the upper facets of the convex hull of a grid of the
-    graph and a least-squares plane; the best few by mean height are taken
-    greedily.  Slopes only affect how tight a plane is, never whether it
-    is sound: that is `plane_shift`'s business.
+    graph and a least-squares plane.  The best few by mean height are taken
+    greedily, and the one that is lowest at `focus`, a point (m, D) where the
+    relaxation was seen to be loose.  Slopes only affect how tight a plane
+    is, never whether it is sound: that is `plane_shift`'s business.
     """
-    u = np.linspace(0.0, 1.0, _HULL_GRID)
-    m = box[0] + (box[1] - box[0]) * u
-    d = box[2] + (box[3] - box[2]) * u
+    m, d = _nodes(g, box, focus)
+    widths = np.array([box[1] - box[0], box[3] - box[2]])
+    safe = np.where(widths > 0, widths, 1.0)
     grid_m, grid_d = (axis.ravel() for axis in np.meshgrid(m, d, indexing="ij"))
-    unit_m, unit_d = (axis.ravel() for axis in np.meshgrid(u, u, indexing="ij"))
+    unit = np.stack([(grid_m - box[0]) / safe[0], (grid_d - box[2]) / safe[1], np.ones(len(grid_m))])
     phi = sign * evaluate(g, quantity, grid_m, grid_d)
-    design = np.stack([unit_m, unit_d, np.ones_like(unit_m)], axis=1)
-    fit = np.linalg.lstsq(design, phi, rcond=None)[0]
+    fit = np.linalg.lstsq(unit.T, phi, rcond=None)[0]
     candidates = [fit[:2]]
-    bend = phi - design @ fit
+    bend = phi - fit @ unit
     spread = float(np.ptp(bend))
     if spread > 1e-13 * max(1e-3, float(np.abs(phi).max())):
         try:
-            hull = ConvexHull(np.stack([unit_m, unit_d, bend / spread], axis=1))
+            hull = ConvexHull(np.stack([unit[0], unit[1], bend / spread], axis=1))
         except QhullError:
             pass  # a degenerate graph: the least-squares plane alone is good enough
         else:
@@ -181,17 +185,43 @@ def candidate_slopes(
             # Triangles of one facet come with slopes equal up to rounding.
             bends = np.unique(np.round(-rising[:, :2] / rising[:, 2:], 9), axis=0)
             candidates.extend(fit[:2] + bends * spread)
-    unit_slopes = np.array(candidates)
-    heights = unit_slopes @ np.stack([unit_m, unit_d])
+    slopes = np.array(candidates)
+    heights = slopes @ unit[:2]
     heights = heights + (phi - heights).max(axis=1, keepdims=True)
+    chosen = _greedy(heights, phi, most)
+    if focus is not None:
+        at = int(np.argmin(np.abs(grid_m - focus[0]) / safe[0] + np.abs(grid_d - focus[1]) / safe[1]))
+        # Many facets meet at a vertex of the hull; of those take the lowest on the whole.
+        lowest = heights[:, at] <= heights[:, at].min() + 1e-9 * (spread + 1e-300)
+        chosen.append(int(np.argmin(np.where(lowest, heights.mean(axis=1), np.inf))))
+    picked: FloatArray = slopes[sorted(set(chosen))] * (widths > 0) / safe
+    return picked
+
+
+def bend_width(g: Activation) -> float:
+    """Return sqrt(slope at 0 / third derivative): g bends within a few multiples of it around 0."""
+    return float(np.sqrt(g.derivative(np.zeros(1))[0] / g.third_bound))
+
+
+def _nodes(g: Activation, box: FloatArray, focus: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Return grid coordinates in m and D: even ones, where g bends, and the point of interest."""
+    bend = bend_width(g) * np.array([-5.0, -2.8, -1.4, -0.7, -0.35, 0.0, 0.35, 0.7, 1.4, 2.8, 5.0])
+    m = np.concatenate([np.linspace(box[0], box[1], 5), bend])
+    d = np.linspace(box[2], box[3], 7)
+    if focus is not None:
+        m, d = np.append(m, focus[0]), np.append(d, focus[1])
+    return np.unique(m[(m >= box[0]) & (m <= box[1])]), np.unique(d[(d >= box[2]) & (d <= box[3])])
+
+
+def _greedy(heights: FloatArray, phi: FloatArray, most: int) -> list[int]:
+    """Pick planes, rows of `heights`, that together have the least mean height above `phi`."""
     chosen: list[int] = []
-    envelope = np.full(len(phi), np.inf)
-    for _ in range(min(most, len(candidates))):
+    envelope = np.full(heights.shape[1], np.inf)
+    for _ in range(min(most, len(heights))):
         means = np.minimum(heights, envelope).mean(axis=1)
         index = int(np.argmin(means))
         if chosen and means[index] > envelope.mean() - 1e-3 * (envelope - phi).mean():
             break
         chosen.append(index)
         envelope = np.minimum(envelope, heights[index])
-    widths = np.array([box[1] - box[0], box[3] - box[2]])
-    return np.divide(unit_slopes[chosen], widths, out=np.zeros((len(chosen), 2)), where=widths > 0)
+    return chosen

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from nnff.network import Activation, Network
     from nnff.values import FloatArray
 
-__all__ = ["downstream_weights", "refine", "violations"]
+NARROWEST_CELL = 1e-5
+"""Cells are not split to less than about this: their planes are exact far beyond any gap asked for,
+and coefficients and ranges near a solver's tolerances invite wrong answers."""
+
+_WORTH_A_PLANE = 0.3
+"""A new plane replaces a split if it leaves at most this share of the slack."""
+
+__all__ = ["NARROWEST_CELL", "downstream_weights", "refine", "violations"]
 
 
 def downstream_weights(network: Network) -> tuple[FloatArray, ...]:
@@ -91,7 +98,7 @@ def refine(
         loose = max(slack) / 2
         cells: list[Cell] = []
         for cell, own in zip(plan[key], slack, strict=True):
-            cells.extend(_split(g, cell, point) if own > max(loose, 0.0) else [cell])
+            cells.extend(_sharpen(g, cell, point) if own > max(loose, 0.0) else [cell])
         finer[key] = tuple(cells)
     return finer
 
@@ -107,25 +114,22 @@ def _slack_at(g: Activation, cell: Cell, point: CellPoint) -> float:
     )
 
 
-def _split(g: Activation, cell: Cell, point: CellPoint) -> list[Cell]:
-    """Split along the axis that leaves the smaller plane gap at the point."""
+def _sharpen(g: Activation, cell: Cell, point: CellPoint) -> list[Cell]:
+    """Make a cell tighter at the point: by another plane if that does much, else by splitting it.
+
+    A plane costs no binary, so it is preferred where it removes most of
+    the slack; where the function's own concave envelope is the obstacle, only
+    a split helps, along the axis that leaves the smaller gap at the point.
+    """
     wanted = tuple(cell.planes)
+    focus = np.array([point.m, point.d])
+    sharper = make_cells(g, [cell.box], wanted, [cell], focus)
+    if _slack_at(g, sharper[0], point) <= _WORTH_A_PLANE * _slack_at(g, cell, point):
+        return sharper
     options = []
     for axis in (0, 1):
-        if cell.box[2 * axis + 1] - cell.box[2 * axis] > 1e-9:  # noqa: PLR2004 - nothing left to split
+        if cell.box[2 * axis + 1] - cell.box[2 * axis] > 2 * NARROWEST_CELL:
             boxes = split_boxes(cell.box, point.m, point.d, axis)
-            children = make_cells(g, boxes, wanted, [cell] * 2)
-            options.append((_gap_at(children, point), axis, children))
-    if not options:
-        return [cell]
-    return min(options, key=lambda option: option[:2])[2]
-
-
-def _gap_at(children: list[Cell], point: CellPoint) -> float:
-    """Sum over sides of the distance between planes at the point, in the child that holds it."""
-    gaps = [
-        sum(child.envelope(side, point.m, point.d) for side in child.planes)
-        for child in children
-        if child.contains(point.m, point.d)
-    ]
-    return max(gaps, default=float("inf"))
+            children = make_cells(g, boxes, wanted, [cell] * 2, focus)
+            options.append((max(_slack_at(g, child, point) for child in children), axis, children))
+    return min(options, key=lambda option: option[:2])[2] if options else sharper

@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nnff.encoding.writer import BlockWriter
 
-__all__ = ["write_relu"]
+__all__ = ["write_big_m", "write_nearly_stable_relu", "write_relu"]
 
 
 def write_relu(
@@ -49,18 +51,13 @@ def write_relu(
     -------
     Variables (s, h).
     """
-    low, high = bounds
+    _, high = bounds
     n, p = reach
     s = writer.variable(0.0, high)
     h = writer.variable(*h_bounds)
     first, second = writer.binary(), writer.binary()
     for sign, on in ((-0.5, first), (0.5, second)):
-        a = [(1.0, s), (sign, h)]
-        minus_pre = [(-1.0, m), (-sign, d)]
-        writer.row(a, 0.0, math.inf)
-        writer.row([*a, *minus_pre], 0.0, math.inf)
-        writer.row([*a, (-high, on)], -math.inf, 0.0)
-        writer.row([*a, *minus_pre, (-low, on)], -math.inf, -low)
+        write_big_m(writer, [(1.0, s), (sign, h)], [(1.0, m), (sign, d)], bounds, on)
     writer.row([(1.0, h), (-1.0, d), (-n, second)], -math.inf, -n)
     writer.row([(1.0, h), (-p, second)], -math.inf, 0.0)
     writer.row([(1.0, h), (-1.0, d), (-p, first)], -p, math.inf)
@@ -69,4 +66,68 @@ def write_relu(
         writer.row([(1.0, second), (-1.0, first)], 0.0, math.inf)
     if p <= 0:
         writer.row([(1.0, first), (-1.0, second)], 0.0, math.inf)
+    return s, h
+
+
+def write_big_m(
+    writer: BlockWriter,
+    output: Sequence[tuple[float, Any]],
+    pre: Sequence[tuple[float, Any]],
+    bounds: tuple[float, float],
+    on: Any,
+) -> None:
+    """Make a linear form the ReLU of another, exactly, with the binary `on` = [pre >= 0].
+
+    Parameters
+    ----------
+    writer
+        Where to write.
+    output, pre
+        Linear forms a and p: (coefficient, variable).
+    bounds
+        Range of p, ``low < 0 < high``.
+    on
+        If 1, ``a = p >= 0``; if 0, ``a = 0 >= p``.
+    """
+    low, high = bounds
+    minus_pre = [(-coefficient, variable) for coefficient, variable in pre]
+    writer.row(output, 0.0, math.inf)
+    writer.row([*output, *minus_pre], 0.0, math.inf)
+    writer.row([*output, (-high, on)], -math.inf, 0.0)
+    writer.row([*output, *minus_pre, (-low, on)], -math.inf, -low)
+
+
+def write_nearly_stable_relu(
+    writer: BlockWriter, m: Any, d: Any, bounds: tuple[float, float], *, active: bool
+) -> tuple[Any, Any]:
+    """Encode a ReLU neuron whose range passes 0 by no more than a hair, without binaries.
+
+    Nearly inactive (`active` false, high a hair above 0): both outputs lie in
+    [0, high], hence s too, and h in [-high, high].  Nearly active (low a hair
+    below 0): relu(p) - p lies in [0, -low], hence s - m too, and h - D in
+    [low, -low].  Sound in both cases; the error is at most the hair, which
+    `BlockWriter.variable` keeps wide enough for solvers.
+
+    Parameters
+    ----------
+    writer, m, d, bounds
+        As in `write_relu`.
+    active
+        Which of the two it is.
+
+    Returns
+    -------
+    Variables (s, h).
+    """
+    low, high = bounds
+    hair = -low if active else high
+    mean_error = writer.variable(0.0, hair)
+    difference_error = writer.variable(-hair, hair)
+    if not active:
+        return mean_error, difference_error
+    s = writer.variable(low, high - low)
+    reach = writer.bounds(d)
+    h = writer.variable(reach[0] - hair, reach[1] + hair)
+    writer.row([(1.0, s), (-1.0, m), (-1.0, mean_error)], 0.0, 0.0)
+    writer.row([(1.0, h), (-1.0, d), (-1.0, difference_error)], 0.0, 0.0)
     return s, h

@@ -1,45 +1,57 @@
-"""Smooth activations on a pair of inputs: a union of cells, each with sound planes for H and S."""
+"""Smooth activations as a union of cells: boxes of pre-activations, each with sound planes."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from nnff.encoding.cells import Cell, Side
     from nnff.encoding.writer import BlockWriter
     from nnff.values import FloatArray
 
-__all__ = ["write_cells", "write_envelope_cuts"]
+__all__ = ["Piece", "write_cells", "write_envelope_cuts"]
+
+
+class Piece(Protocol):
+    """A box and the planes that are sound on it: `nnff.encoding.cells.Cell`, `nnff.encoding.segments.Segment`."""
+
+    @property
+    def box(self) -> FloatArray:
+        """Lower and upper end per input: (lo, hi, lo, hi, ...)."""
+
+    @property
+    def planes(self) -> Mapping[Any, FloatArray]:
+        """Per (output, sign), rows of slopes and a constant: ``sign * output <= slopes . inputs + c``."""
 
 
 def write_cells(
     writer: BlockWriter,
-    m: Any,
-    d: Any,
+    inputs: Sequence[Any],
     outputs: dict[str, Any],
-    cells: Sequence[Cell],
+    cells: Sequence[Piece],
 ) -> tuple[Any, ...]:
-    """Encode h and s of a smooth neuron over its cells.
+    """Encode the outputs of a smooth neuron over its cells.
 
     Disaggregated ("multiple choice") formulation: one binary y_c per cell,
-    sum y_c = 1, and copies m_c, D_c, h_c, s_c that vanish where y_c = 0.  With
+    sum y_c = 1, and copies of inputs and outputs per cell that vanish where y_c = 0.  With
     the binaries relaxed it is the convex hull of the union of the cells'
     polyhedra (Balas).  Sound because the cells cover the neuron's range and on
-    each cell every plane bounds its function (`nnff.encoding.planes`).
+    each cell every plane bounds its function (`nnff.encoding.planes`,
+    `nnff.encoding.segments`).
 
     Parameters
     ----------
     writer
         Where to write.
-    m, d
-        Variables of the pre-activation midpoint and difference.
+    inputs
+        Variables that the cells are boxes of: midpoint and difference of the
+        pre-activation, or the pre-activation of one copy.
     outputs
-        The variable for each wanted quantity: ``{"H": h}`` or ``{"H": h, "S": s}``.
+        The variable for each wanted quantity: ``{"H": h}``, ``{"H": h, "S": s}``, ``{"g": a}``.
     cells
         A cover of the range; one cell needs no binary.
 
@@ -48,14 +60,16 @@ def write_cells(
     The binaries, one per cell; empty for a single cell.
     """
     if len(cells) == 1:
-        _write_planes(writer, cells[0].planes, m, d, outputs, None)
+        _write_planes(writer, cells[0].planes, inputs, outputs, None)
         return ()
-    choice, parts_m, parts_d = [], [], []
+    choice: list[Any] = []
+    input_parts: list[list[Any]] = [[] for _ in inputs]
     parts: dict[str, list[Any]] = {quantity: [] for quantity in outputs}
     for cell in cells:
         y = writer.binary()
-        own_m = _scaled(writer, cell.box[0], cell.box[1], y)
-        own_d = _scaled(writer, cell.box[2], cell.box[3], y)
+        own_inputs = [
+            _scaled(writer, low, high, y) for low, high in zip(cell.box[::2], cell.box[1::2], strict=True)
+        ]
         own = {}
         for quantity, variable in outputs.items():
             low, high = writer.bounds(variable)
@@ -66,13 +80,13 @@ def write_cells(
                 if (quantity, sign) not in cell.planes:
                     limit = high if sign == 1 else -low
                     writer.row([(float(sign), own[quantity]), (-limit, y)], -math.inf, 0.0)
-        _write_planes(writer, cell.planes, own_m, own_d, own, y)
+        _write_planes(writer, cell.planes, own_inputs, own, y)
         choice.append(y)
-        parts_m.append(own_m)
-        parts_d.append(own_d)
+        for known, part in zip(input_parts, own_inputs, strict=True):
+            known.append(part)
     writer.row([(1.0, y) for y in choice], 1.0, 1.0)
-    writer.row([(-1.0, m), *((1.0, part) for part in parts_m)], 0.0, 0.0)
-    writer.row([(-1.0, d), *((1.0, part) for part in parts_d)], 0.0, 0.0)
+    for variable, known in zip(inputs, input_parts, strict=True):
+        writer.row([(-1.0, variable), *((1.0, part) for part in known)], 0.0, 0.0)
     for quantity, variable in outputs.items():
         writer.row([(-1.0, variable), *((1.0, part) for part in parts[quantity])], 0.0, 0.0)
     return tuple(choice)
@@ -94,21 +108,21 @@ def _scaled(writer: BlockWriter, low: float, high: float, y: Any) -> Any:
 
 def _write_planes(
     writer: BlockWriter,
-    planes: Any,
-    m: Any,
-    d: Any,
+    planes: Mapping[Any, FloatArray],
+    inputs: Sequence[Any],
     outputs: dict[str, Any],
     y: Any | None,
 ) -> None:
-    """Write ``sign * output <= a m + b D + c y`` (c alone without a binary)."""
-    side: Side
-    for side, rows in planes.items():
-        quantity, sign = side
+    """Write ``sign * output <= slopes . inputs + c y`` (c alone without a binary)."""
+    for (quantity, sign), rows in planes.items():
         variable = outputs.get(quantity)
         if variable is None:
             continue
-        for a, b, c in np.asarray(rows):
-            terms = [(float(sign), variable), (-float(a), m), (-float(b), d)]
+        for *slopes, c in np.asarray(rows):
+            terms = [
+                (float(sign), variable),
+                *((-float(slope), x) for slope, x in zip(slopes, inputs, strict=True)),
+            ]
             if y is None:
                 writer.row(terms, -math.inf, float(c))
             else:

@@ -74,7 +74,9 @@ class Relational(EncodingStrategy):
 
 def encoding_strategies() -> dict[str, type[EncodingStrategy]]:
     """Return the strategies that end in a MILP, by name."""
-    return {strategy.name: strategy for strategy in (Relational,)}
+    from nnff.encoding.twin import Twin  # noqa: PLC0415 - a strategy itself, so it imports this module
+
+    return {strategy.name: strategy for strategy in (Relational, Twin)}
 
 
 def encoding_strategy(name: str, problem: Problem, ranges: Ranges) -> EncodingStrategy:

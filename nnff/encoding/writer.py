@@ -9,7 +9,16 @@ from typing import Any
 import pyomo.environ as pyo
 from pyomo.core.expr import LinearExpression
 
-__all__ = ["SMALLEST_COEFFICIENT", "BlockWriter"]
+__all__ = ["NARROWEST_RANGE", "SMALLEST_COEFFICIENT", "BlockWriter"]
+
+NARROWEST_RANGE = 1e-7
+"""Ranges that are not a point but narrower than this make solvers answer wrongly.
+
+Observed: a ReLU network whose ranges held 8e-15 where exact arithmetic has 0
+made HiGHS 1.16 declare optimal, and prove, a value that a real pair exceeded,
+at tolerances 1e-9 as well as 1e-6.  Widening a range only adds points, so
+bounds stay valid; see docs/decisions.
+"""
 
 SMALLEST_COEFFICIENT = 1e-9
 """Solvers drop coefficients of about this size without a word; see `BlockWriter.row`."""
@@ -38,7 +47,10 @@ class BlockWriter:
         return BlockWriter(block)
 
     def variable(self, lower: float, upper: float, *, integer: bool = False) -> Any:
-        """Add a variable with finite bounds."""
+        """Add a variable with finite bounds, widened to `NARROWEST_RANGE` unless they are equal."""
+        if not integer and 0 < upper - lower < NARROWEST_RANGE:
+            middle = (lower + upper) / 2
+            lower, upper = middle - NARROWEST_RANGE / 2, middle + NARROWEST_RANGE / 2
         column = self.block.columns.add()
         if integer:
             column.domain = pyo.Integers

@@ -75,7 +75,8 @@ class Chain:
     def multiply(self, factor: npt.ArrayLike) -> None:
         """Multiply every value by a constant; `factor` is a scalar or has shape (width,)."""
         number = self._entries(factor)
-        if self._leading and (number != 0).all() and self._scale_input(np.zeros(self.width), 1 / number):
+        # 1 / 0 is infinite, which no scaling is.
+        if self._leading and self._scale_input(np.zeros(self.width), 1 / number):
             return
         self._elementwise(self._scale * number, self._shift * number)
 

@@ -96,21 +96,22 @@ def _reader(source: Any, wanted: str | NetworkReader | None) -> NetworkReader:
             f"{source} is a pickle, and loading a pickle runs whatever code it holds; "
             "load it yourself if you trust it, and pass the object"
         )
-    known, broken = [], []
+    known: dict[str, NetworkReader] = {}
+    broken: list[str] = []
     for name in plugin_manager().found(Kind.READER):
         try:
-            known.append(_loaded(name))
+            known[name] = _loaded(name)
         except PluginError as error:
             # Another reader may still know the model; if none does, this is said.
             broken.append(str(error))
-    accepting = [reader for reader in known if reader.accepts(source)]
+    accepting = [name for name, reader in known.items() if reader.accepts(source)]
     if len(accepting) == 1:
-        return accepting[0]
+        return known[accepting[0]]
     if accepting:
-        names = " and ".join(repr(reader.name) for reader in accepting)
-        raise ModelError(f"the readers {names} both know {_what(source)}; choose one with `reader`")
-    suffixes = sorted({suffix for reader in known for suffix in reader.suffixes})
-    objects = [reader.name for reader in known if not reader.suffixes]
+        names = " and ".join(map(repr, accepting))
+        raise ModelError(f"the readers {names} know {_what(source)}; choose one with `reader`")
+    suffixes = sorted({suffix for reader in known.values() for suffix in reader.suffixes})
+    objects = [name for name, reader in known.items() if not reader.suffixes]
     message = (
         f"no reader knows {_what(source)}; known are files that end in {', '.join(suffixes) or '(none)'} "
         f"and objects of {', '.join(objects) or '(none)'}"

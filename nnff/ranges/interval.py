@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnff.errors import ProblemError
 from nnff.network import Activation
 from nnff.problem import Problem
-from nnff.ranges.outward import activation_range, affine_range, down, up
+from nnff.ranges.outward import activation_range, affine_range, difference_error, down, up
 from nnff.values import ContentValue, FloatArray, frozen_array
 
 __all__ = ["InputRanges", "LayerRanges", "Ranges", "difference_range", "interval_ranges"]
@@ -65,6 +66,7 @@ class Ranges(ContentValue):
     layers: tuple[LayerRanges, ...]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, see _layer
 def interval_ranges(problem: Problem) -> Ranges:
     """Propagate ranges from the domain and the metric through the network.
 
@@ -73,6 +75,11 @@ def interval_ranges(problem: Problem) -> Ranges:
     of the first layer by the metric's own bound on linear forms over its
     ball (dual norm with the box), later D by intervals over the activation
     differences h of `difference_range`.
+
+    Raises
+    ------
+    ProblemError
+        If a range is not finite.
     """
     network = problem.network
     inputs = _input_ranges(problem)
@@ -84,11 +91,11 @@ def interval_ranges(problem: Problem) -> Ranges:
     in_metric = problem.metric.difference_bound(
         forms, problem.epsilon_outward, up(problem.radius / np.abs(t))
     )
-    # t/s, its product with W and the radius carry one rounding each.
-    reach = up(in_metric, 1e-14)
     _, box_reach = affine_range(np.abs(first.weight), np.zeros(len(first.bias)), -inputs.radius, inputs.radius)
-    reach = np.minimum(reach, box_reach)
-    layers = [_layer(lower, upper, -reach, reach)]
+    # t/s and its product with W carry one rounding each.  Where the metric lets the
+    # terms of w d cancel, that is not small relative to the bound, but it is to their sum of sizes.
+    reach = np.minimum(up(in_metric + 4 * 2.0**-53 * box_reach, 1e-14), box_reach)
+    layers = [_layer(1, lower, upper, -reach, reach)]
     for before, layer in zip(network.layers, network.layers[1:], strict=False):
         known = layers[-1]
         g = before.activation
@@ -96,7 +103,7 @@ def interval_ranges(problem: Problem) -> Ranges:
         h_lower, h_upper = difference_range(g, known)
         lower, upper = affine_range(layer.weight, layer.bias, a_lower, a_upper)
         d_lower, d_upper = affine_range(layer.weight, np.zeros(layer.n_outputs), h_lower, h_upper)
-        layers.append(_layer(lower, upper, d_lower, d_upper))
+        layers.append(_layer(len(layers) + 1, lower, upper, d_lower, d_upper))
     return Ranges(inputs, tuple(layers))
 
 
@@ -120,20 +127,35 @@ def _largest_difference(g: Activation, ranges: LayerRanges, reach: FloatArray) -
         return reach
     if g.smooth:
         nearest = np.clip(0.0, ranges.lower, ranges.upper)
-        growing = g.difference(nearest, grow)
+        growing = up(g.difference(nearest, grow), difference_error(nearest, grow))
         # For D <= reach < 0, h <= -min over m of H(m, |reach|).
-        least = np.minimum(g.difference(ranges.lower, -shrink), g.difference(ranges.upper, -shrink))
-        shrinking = -down(least)
+        ends = (ranges.lower, ranges.upper)
+        least = np.minimum(*(down(g.difference(m, -shrink), difference_error(m, shrink)) for m in ends))
+        shrinking = -least
     else:
         growing = np.where(ranges.upper > 0, grow, 0.0)
         shrinking = np.where(ranges.lower >= 0, shrink, 0.0)
     whole = up(up(g.value(ranges.upper)) - down(g.value(ranges.lower)))
-    return np.where(reach >= 0, np.minimum(up(growing), whole), np.minimum(shrinking, 0.0))
+    return np.where(reach >= 0, np.minimum(growing, whole), np.minimum(shrinking, 0.0))
 
 
-def _layer(lower: FloatArray, upper: FloatArray, d_lower: FloatArray, d_upper: FloatArray) -> LayerRanges:
-    """Intersect D with what the range of either pre-activation allows."""
+def _layer(
+    number: int, lower: FloatArray, upper: FloatArray, d_lower: FloatArray, d_upper: FloatArray
+) -> LayerRanges:
+    """Intersect D with what the range of either pre-activation allows.
+
+    Raises
+    ------
+    ProblemError
+        If a range overflowed, or the metric's bound was no number or negative: comparisons
+        with NaN are false, and what follows from them may be too narrow.
+    """
     width = up(upper - lower)
+    if not (np.isfinite(width) & np.isfinite(d_lower) & np.isfinite(d_upper) & (d_lower <= d_upper)).all():
+        raise ProblemError(
+            f"the ranges of layer {number} are not finite numbers; "
+            "its weights or the domain are too large, or the metric's bounds are wrong"
+        )
     return LayerRanges(lower, upper, np.maximum(d_lower, -width), np.minimum(d_upper, width))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nnff.network import Activation
     from nnff.values import FloatArray
 
-__all__ = ["activation_range", "affine_range", "down", "up"]
+__all__ = ["activation_range", "affine_range", "difference_error", "down", "up"]
 
 _UNIT = 2.0**-53
 # Library functions (exp, tanh, expm1, ...) are good to a few units in the last
@@ -26,14 +26,24 @@ _FUNCTION_ERROR = 64 * _UNIT
 _TINY = 1e-300
 
 
-def up(values: FloatArray, error: float = _FUNCTION_ERROR) -> FloatArray:
+def up(values: FloatArray, error: float | FloatArray = _FUNCTION_ERROR) -> FloatArray:
     """Return `values` raised by a relative `error` and a hair."""
     return values + np.abs(values) * error + _TINY
 
 
-def down(values: FloatArray, error: float = _FUNCTION_ERROR) -> FloatArray:
+def down(values: FloatArray, error: float | FloatArray = _FUNCTION_ERROR) -> FloatArray:
     """Return `values` lowered by a relative `error` and a hair."""
     return values - np.abs(values) * error - _TINY
+
+
+def difference_error(midpoint: FloatArray, difference: FloatArray) -> FloatArray:
+    """Bound the relative error of a computed H(m, D) (`nnff.network.Activation.difference`).
+
+    p' and p'' are rounded to units in the last place of |m| and |D|, and for
+    a smooth g far from 0, where H decays like exp(-2 |p|) at most, that
+    moves H by a relative amount of the same size.
+    """
+    return _FUNCTION_ERROR + 4 * _UNIT * (np.abs(midpoint) + np.abs(difference))
 
 
 def affine_range(

@@ -54,9 +54,6 @@ class Metric(ABC):
     name: ClassVar[str]
     """The name it is registered under."""
 
-    relation: Relation = Relation.EXACT
-    """Whether `encode` writes the ball itself or a set that holds it."""
-
     translation_invariant: ClassVar[bool] = True
     """Whether ``distance(x, y)`` depends on ``y - x`` only."""
 
@@ -64,6 +61,11 @@ class Metric(ABC):
     def looseness(self) -> float:
         """Relative excess radius of the encoded set: every point of it has d <= eps (1 + looseness)."""
         return 0.0
+
+    @property
+    def relation(self) -> Relation:
+        """Whether `encode` writes the ball itself or a set that holds it: whether the looseness is 0."""
+        return Relation.EXACT if self.looseness == 0 else Relation.OUTER
 
     @property
     @abstractmethod

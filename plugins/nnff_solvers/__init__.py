@@ -12,4 +12,5 @@ def nnff_solvers() -> list[PluginSpec]:
     """Offer the backends; nothing is imported until one is used."""
     return [
         PluginSpec("highs", "nnff_solvers.highs:HighsBackend", "HiGHS, in process", requires=("highspy",)),
+        PluginSpec("cbc", "nnff_solvers.cbc:CbcBackend", "CBC, in a child process", requires=("pulp",)),
     ]

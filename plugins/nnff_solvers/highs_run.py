@@ -39,6 +39,7 @@ _STATUS: dict[str, tuple[Termination, Limit | None]] = {
     "kObjectiveTarget": (Termination.LIMIT, Limit.OTHER),
     "kSolutionLimit": (Termination.LIMIT, Limit.OTHER),
     "kInterrupt": (Termination.INTERRUPTED, None),
+    "kHighsInterrupt": (Termination.INTERRUPTED, None),
     "kUnknown": (Termination.NUMERICAL, None),
     "kNotset": (Termination.ERROR, None),
     "kLoadError": (Termination.ERROR, None),
@@ -47,6 +48,7 @@ _STATUS: dict[str, tuple[Termination, Limit | None]] = {
     "kSolveError": (Termination.ERROR, None),
     "kPostsolveError": (Termination.ERROR, None),
 }
+_INTERRUPTED = frozenset({"kInterrupt", "kHighsInterrupt"})
 
 
 class StopReason(enum.Enum):
@@ -187,11 +189,12 @@ class HighsRun:
 def why_stopped(run: HighsRun, node_limit: int | None = None) -> tuple[Termination, Limit | None]:
     """Translate the status that HiGHS ended a finished run with."""
     status = run.highs.getModelStatus().name
-    if status == "kInterrupt" and run.reason is StopReason.BOUND:
+    if status in _INTERRUPTED and run.reason is StopReason.BOUND:
         return Termination.LIMIT, Limit.BOUND
-    if status == "kInterrupt" and run.reason is StopReason.OVERTIME:
+    if status in _INTERRUPTED and run.reason is StopReason.OVERTIME:
         return Termination.LIMIT, Limit.TIME
-    if status == "kSolutionLimit" and node_limit is not None:
+    nodes = int(run.highs.getInfo().mip_node_count)
+    if status == "kSolutionLimit" and node_limit is not None and nodes >= node_limit:
         # HiGHS has one status for several limits; the others can only be set natively.
         return Termination.LIMIT, Limit.NODES
     return _STATUS.get(status, (Termination.ERROR, None))

@@ -1,0 +1,69 @@
+"""``nnff certify``: one bracket, one verdict, one certificate."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnff.cli.flags import configured
+from nnff.cli.guard import guarded
+
+if TYPE_CHECKING:
+    from nnff.config import Config
+
+__all__ = ["certify", "command_line"]
+
+
+@guarded
+@configured
+def certify(
+    *,
+    config: Config,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever the verdict.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+) -> None:
+    """Bracket how far apart the outputs for two similar inputs can be.
+
+    Exit code: 0 certified, or no delta asked for; 1 violated; 3 undecided; 2 wrong input; 4 solver missing;
+    130 interrupted, with the bracket so far.
+    """
+    from nnff.cli.answer import exit_code, print_answer, print_files  # noqa: PLC0415 - keeps --help fast
+    from nnff.cli.console import stdout_console  # noqa: PLC0415
+    from nnff.cli.files import OutputFolder  # noqa: PLC0415
+    from nnff.cli.interrupt import interruptible  # noqa: PLC0415
+    from nnff.cli.progress import ProgressLine  # noqa: PLC0415
+    from nnff.report import write_report  # noqa: PLC0415
+    from nnff.run import prepare  # noqa: PLC0415
+    from nnff.solver import SolveControl  # noqa: PLC0415
+
+    epsilon = config.epsilon
+    folder = OutputFolder(config.output.dir)
+    run = prepare(config)
+    with (
+        ProgressLine("certify", quiet=quiet) as line,
+        interruptible(SolveControl(), line.stopping) as control,
+    ):
+        certificate = run.certify(epsilon, control=control, on_progress=line.update)
+    folder.write("certificate.json", certificate.write)
+    if report:
+        folder.write(
+            "report.html",
+            lambda path: write_report(path, certificate, frame=run.frame, command=command_line()),
+        )
+    if as_json:
+        typer.echo(certificate.to_json())
+    else:
+        console = stdout_console()
+        print_answer(console, certificate, units=run.units)
+        print_files(console, folder.written)
+    raise typer.Exit(exit_code(certificate, exit_zero=exit_zero))
+
+
+def command_line() -> str:
+    """Return the command as it could be typed again."""
+    return shlex.join(["nnff", *sys.argv[1:]])

@@ -1,0 +1,168 @@
+"""``nnff curve``: delta over a range of epsilon, both bounds."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnff.cli.flags import configured
+from nnff.cli.guard import EXIT_INTERRUPTED, EXIT_UNDECIDED, guarded
+from nnff.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nnff.certify import Certificate, Curve
+    from nnff.config import Config
+
+__all__ = ["curve", "parse_epsilons", "print_curve"]
+
+_POINTS = 9
+"""Epsilons of a curve when only the configuration's one is known: from 0 to twice that."""
+
+
+@guarded
+@configured
+def curve(
+    *,
+    config: Config,
+    epsilons: Annotated[
+        str | None,
+        typer.Option(
+            "--epsilons",
+            metavar="START:STOP:COUNT|A,B,...",
+            help="Where to certify; default: 9 points from 0 to twice epsilon.",
+        ),
+    ] = None,
+    picture: Annotated[
+        str, typer.Option("--picture", metavar="png|svg", help="Format of the picture.")
+    ] = "png",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the points and certificates as JSON.")
+    ] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever happened.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+) -> None:
+    """Bracket delta at several epsilons: a table, curve.csv and a picture.
+
+    The time limit holds for each epsilon.  Exit code: 0; 3 if a point failed; 130 interrupted, with the
+    points so far.
+    """
+    from nnff.certify import Reason, Verdict  # noqa: PLC0415 - keeps --help fast
+    from nnff.certify import curve as make_curve  # noqa: PLC0415
+    from nnff.cli.answer import print_files  # noqa: PLC0415
+    from nnff.cli.console import stdout_console  # noqa: PLC0415
+    from nnff.cli.files import OutputFolder  # noqa: PLC0415
+    from nnff.cli.interrupt import interruptible  # noqa: PLC0415
+    from nnff.cli.progress import ProgressLine  # noqa: PLC0415
+    from nnff.report import write_curve  # noqa: PLC0415
+    from nnff.run import prepare  # noqa: PLC0415
+    from nnff.solver import SolveControl  # noqa: PLC0415
+
+    if picture not in ("png", "svg"):
+        raise ConfigError(f"--picture is {picture!r}; it must be png or svg")
+    chosen = parse_epsilons(epsilons) if epsilons is not None else _default_epsilons(config)
+    folder = OutputFolder(config.output.dir)
+    run = prepare(config)
+    with ProgressLine(quiet=quiet) as line, interruptible(SolveControl(), line.stopping) as control:
+
+        def certify_at(epsilon: float) -> Certificate:
+            line.begin(f"epsilon {epsilon:g}")
+            # The clock of the first point began with the reading of the model, that of each other one now.
+            started = run.started if epsilon == min(chosen) else time.perf_counter()
+            return run.certify(epsilon, started=started, control=control, on_progress=line.update)
+
+        made = make_curve(chosen, certify_at)
+    marked = config.similarity.epsilon
+    folder.write_text("curve.csv", made.to_frame().to_csv(index=False))
+    folder.write(
+        f"curve.{picture}",
+        lambda path: write_curve(made, path, epsilon=marked, unit=run.network.output_names[0]),
+    )
+    if as_json:
+        typer.echo(_as_json(made))
+    else:
+        console = stdout_console()
+        print_curve(console, made)
+        console.print()
+        print_files(console, folder.written)
+    if made.certificates[-1].reason is Reason.INTERRUPTED:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    failed = config.certify.delta is None and any(c.verdict is Verdict.UNDECIDED for c in made.certificates)
+    raise typer.Exit(EXIT_UNDECIDED if failed and not exit_zero else 0)
+
+
+def parse_epsilons(text: str) -> list[float]:
+    """Read ``start:stop:count`` or a comma-separated list.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, or holds a number that is negative or not finite.
+    """
+    import numpy as np  # noqa: PLC0415 - keeps --help fast
+
+    example = "write 0.01:0.3:12 (start, stop, count) or 0.1,0.2,0.3"
+    try:
+        if ":" in text:
+            start, stop, count = text.split(":")
+            if int(count) < 1:
+                raise ConfigError(f"--epsilons {text}: the count must be at least 1; {example}")
+            values = [float(value) for value in np.linspace(float(start), float(stop), int(count))]
+        else:
+            values = [float(value) for value in text.split(",") if value.strip()]
+    except ValueError:
+        raise ConfigError(f"--epsilons is {text!r}; {example}") from None
+    if not values:
+        raise ConfigError(f"--epsilons is empty; {example}")
+    for value in values:
+        if not (math.isfinite(value) and value >= 0):
+            raise ConfigError(f"--epsilons holds {value:g}; every epsilon must be finite and not negative")
+    # Twelve digits are enough for anybody, and 0.30000000000000004 is for nobody.
+    return sorted({float(f"{value:.12g}") for value in values})
+
+
+def _default_epsilons(config: Config) -> list[float]:
+    epsilon = config.similarity.epsilon
+    if not epsilon:
+        raise ConfigError(
+            "give the range as --epsilons 0.01:0.3:12, because similarity.epsilon is not set or 0"
+        )
+    return parse_epsilons(f"0:{2 * epsilon!r}:{_POINTS}")
+
+
+def print_curve(console: Console, curve: Curve) -> None:
+    """Print one line per epsilon."""
+    from nnff.cli.answer import gap_text  # noqa: PLC0415 - keeps --help fast
+    from nnff.cli.console import plain_table  # noqa: PLC0415
+    from nnff.report.numbers import at_least, at_most, duration, shown  # noqa: PLC0415
+
+    table = plain_table(header=True)
+    for title in ("epsilon", "delta_lower", "delta_upper", "gap", "closed form", "time"):
+        table.add_column(title, justify="right")
+    for point in curve.points:
+        gap = (point.delta_upper - point.delta_lower) / max(point.delta_lower, 1e-9)
+        table.add_row(
+            str(shown(point.epsilon)),
+            str(at_least(point.delta_lower)),
+            str(at_most(point.delta_upper)),
+            gap_text(gap),
+            str(at_most(point.closed_form)),
+            duration(point.seconds),
+        )
+    console.print(table)
+
+
+def _as_json(curve: Curve) -> str:
+    """Return points and certificates; a bound that is not there is spelled as in certificates."""
+    points = [
+        {name: value if math.isfinite(value) else str(value) for name, value in asdict(point).items()}
+        for point in curve.points
+    ]
+    certificates = [json.loads(certificate.to_json()) for certificate in curve.certificates]
+    return json.dumps({"points": points, "certificates": certificates}, indent=2)

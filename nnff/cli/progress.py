@@ -1,0 +1,127 @@
+"""The live line of a running certification, on stderr."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from nnff.cli.answer import gap_text
+from nnff.cli.console import stderr_console
+from nnff.report.numbers import at_least, at_most
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from nnff.certify.progress import CertifyProgress
+
+__all__ = ["ProgressLine", "progress_text"]
+
+_LOG_EVERY = 10.0
+"""Seconds between two log lines where stderr is no terminal."""
+
+
+class ProgressLine:
+    """Shows what a run is doing: one live line on a terminal, now and then a log line elsewhere.
+
+    Use as a context manager and pass `update` as ``on_progress``; it may be
+    called from any thread and only stores what it is told.
+
+    Parameters
+    ----------
+    title
+        What is running, in a word or two; stands in front.
+    quiet
+        Show nothing.
+    console
+        Default: stderr.
+    """
+
+    def __init__(self, title: str = "", *, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = stderr_console() if console is None else console
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._latest: CertifyProgress | None = None
+        self._began = time.monotonic()
+        self._logged = self._began
+        self._stopping = False
+        self.title = title
+
+    def __enter__(self) -> Self:
+        if not self._quiet and self._console.is_terminal:
+            from rich.live import Live  # noqa: PLC0415 - only terminals need it
+
+            self._live = Live(
+                get_renderable=self._render, console=self._console, refresh_per_second=8, transient=True
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def begin(self, title: str) -> None:
+        """Start anew with another title: clock at zero, no report yet."""
+        self.title = title
+        self._latest = None
+        self._began = self._logged = time.monotonic()
+
+    def update(self, progress: CertifyProgress) -> None:
+        """Take note of a progress report."""
+        self._latest = progress
+        now = time.monotonic()
+        if not self._quiet and self._live is None and now - self._logged >= _LOG_EVERY:
+            self._logged = now
+            self._console.print(f"{self.title}: {progress_text(progress)}", soft_wrap=True)
+
+    def stopping(self) -> None:
+        """Say that the run was asked to stop; only sets a flag, for use in a signal handler."""
+        self._stopping = True
+        if self._live is None and not self._quiet:
+            # Not through Rich, whose lock the interrupted code may hold.
+            self._console.file.write("stopping; once more to give up without an answer\n")
+
+    def _render(self) -> Text:
+        from rich.text import Text  # noqa: PLC0415 - only terminals need it
+
+        line = Text(no_wrap=True, overflow="ellipsis")
+        frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+        elapsed = time.monotonic() - self._began
+        line.append(frames[int(elapsed * 8) % len(frames)] + " ", style="cyan")
+        if self.title:
+            line.append(f"{self.title}  ", style="bold")
+        if self._latest is None:
+            line.append(f"starting  {elapsed:.0f} s", style="dim")
+        else:
+            line.append(progress_text(self._latest, seconds=elapsed))
+        if self._stopping:
+            line.append("  stopping", style="yellow")
+        return line
+
+
+def progress_text(progress: CertifyProgress, *, seconds: float | None = None) -> str:
+    """Return bracket, gap, round, cells, nodes and seconds in one line; what is not there yet is left out."""
+    lower, upper = progress.delta_lower, progress.delta_upper
+    parts = [f"{progress.phase:<9}"]
+    if math.isfinite(upper):
+        parts.append(f"[{at_least(lower, 4)}, {at_most(upper, 4)}]")
+        parts.append(f"gap {gap_text(progress.gap)}")
+    else:
+        parts.append(f"at least {at_least(lower, 4)}")
+    for count, word in ((progress.round, "round"), (progress.cells, "cells"), (progress.nodes, "nodes")):
+        if count:
+            parts.append(f"{word} {count:,}")
+    parts.append(f"{progress.seconds if seconds is None else seconds:.0f} s")
+    return "  ".join(parts)

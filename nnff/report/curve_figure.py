@@ -1,0 +1,123 @@
+"""The eps-delta curve as a picture file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnff.errors import ConfigError
+from nnff.report.plot import band_bounds, step_bounds
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from nnff.certify.curve import Curve
+    from nnff.report.plot import Point
+
+__all__ = ["write_curve"]
+
+_FORMATS = {".png": "png", ".svg": "svg"}
+_INK, _PROVEN, _SEEN, _MUTED = "#1f2933", "#2f6f8f", "#b4541f", "#7b8794"
+
+
+def write_curve(
+    curve: Curve, path: str | os.PathLike[str], *, epsilon: float | None = None, unit: str = ""
+) -> None:
+    """Draw both bounds over epsilon, whole or not at all.
+
+    The pale band is what is proven between the computed points (staircases, since
+    delta_max does not decrease with epsilon); the lines only join them.  The same curve gives
+    the same bytes with the same version of matplotlib.
+
+    Parameters
+    ----------
+    curve
+        The curve.
+    path
+        File to write; the suffix, ``.png`` or ``.svg``, decides the format.
+    epsilon
+        Marked by a vertical line.
+    unit
+        Name of the output, for the vertical axis.
+
+    Raises
+    ------
+    ConfigError
+        If the suffix is another one or the file cannot be written.
+    """
+    target = Path(path)
+    kind = _FORMATS.get(target.suffix.lower())
+    if kind is None:
+        raise ConfigError(
+            f"a curve cannot be drawn into {target}: its suffix is {target.suffix!r}; use .png or .svg"
+        )
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and only pictures need it
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(7.2, 4.4), dpi=160, layout="constrained")
+    axes = figure.add_subplot()
+    _draw(axes, curve, epsilon, unit)
+    temporary = target.with_name(target.name + ".part")
+    # Without a salt the ids in an SVG are random; without the empty date it holds the clock.
+    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
+    try:
+        with mpl.rc_context({"svg.hashsalt": "nnff", "svg.fonttype": "none"}):
+            figure.savefig(temporary, format=kind, metadata=metadata)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"the curve cannot be written to {target}: {error.strerror or error}") from error
+
+
+def _draw(axes: Axes, curve: Curve, epsilon: float | None, unit: str) -> None:
+    points = curve.points
+    lower, upper = band_bounds(points)
+    step_lower, step_upper = step_bounds(points)
+    highest = max((y for _, y in [*lower, *upper] if math.isfinite(y)), default=0.0) or 1.0
+    top = 1.06 * highest
+    reach = max([*(p.epsilon for p in points), epsilon or 0.0]) or 1.0
+    if step_lower:
+        ceiling = [min(y, top) for _, y in step_upper]
+        axes.fill_between(
+            [x for x, _ in step_lower],
+            [y for _, y in step_lower],
+            ceiling,
+            color=_PROVEN,
+            alpha=0.13,
+            linewidth=0,
+            label="proven between the points",
+        )
+    _line(axes, [(p.epsilon, p.closed_form) for p in points], _MUTED, "closed form", style=":", marker="")
+    _line(axes, upper, _PROVEN, "certified", style="-", marker="v")
+    _line(axes, lower, _SEEN, "witnessed", style="-", marker="^")
+    if epsilon is not None:
+        axes.axvline(
+            epsilon, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)), label=f"epsilon = {epsilon:g}"
+        )
+    axes.set_xlim(0.0, 1.03 * reach)
+    axes.set_ylim(0.0, top)
+    axes.set_xlabel("epsilon")
+    # A name such as "price in $" is not mathematics.
+    axes.set_ylabel(f"delta, {unit}" if unit else "delta", parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=_MUTED, alpha=0.25, linewidth=0.6)
+    axes.legend(frameon=False, loc="best", fontsize="small")
+
+
+def _line(axes: Axes, points: Sequence[Point], color: str, label: str, *, style: str, marker: str) -> None:
+    finite = [(x, y) for x, y in points if math.isfinite(y)]
+    if finite:
+        axes.plot(
+            [x for x, _ in finite],
+            [y for _, y in finite],
+            color=color,
+            linestyle=style,
+            linewidth=1.2,
+            marker=marker,
+            markersize=4,
+            label=label,
+        )

@@ -1,0 +1,184 @@
+"""Collect the rows of a metric as matrices and ask questions about them, without any modelling language."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from nnff.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from nnff.values import FloatArray
+
+__all__ = ["MatrixRows"]
+
+# The tightest that HiGHS takes; its default of 1e-7 would blur small balls.
+_TOLERANCES = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+_INFEASIBLE = 2
+
+
+class MatrixRows:
+    """A `nnff.similarity.RowWriter` that keeps what is written and solves small linear programs over it.
+
+    Everything that breaks the contract of a row writer is refused with a `PluginError`: bounds that
+    are not finite, unknown variables, coefficients that are not finite numbers.
+
+    Parameters
+    ----------
+    lower, upper
+        Bounds of the difference coordinates, shape (n,); they become the first n
+        variables, with handles in `difference`.
+
+    Examples
+    --------
+    >>> rows = MatrixRows([-1.0, -1.0], [1.0, 1.0])
+    >>> x, y = rows.difference
+    >>> rows.row([(1.0, x), (1.0, y)], -0.5, 0.5)
+    >>> rows.maximise([1.0, 1.0])[0]
+    0.5
+    """
+
+    def __init__(self, lower: Sequence[float] | FloatArray, upper: Sequence[float] | FloatArray) -> None:
+        self._lower: list[float] = []
+        self._upper: list[float] = []
+        self._entries: list[tuple[int, int, float]] = []
+        self._row_lower: list[float] = []
+        self._row_upper: list[float] = []
+        self.difference: list[Hashable] = [
+            self.variable(float(low), float(high)) for low, high in zip(lower, upper, strict=True)
+        ]
+
+    def variable(self, lower: float, upper: float) -> Hashable:
+        """Add a continuous variable with finite bounds and return its handle."""
+        if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
+            raise PluginError(
+                f"a variable has bounds [{lower}, {upper}]; they must be finite and not empty, "
+                "because solvers derive safe bounds from them"
+            )
+        self._lower.append(float(lower))
+        self._upper.append(float(upper))
+        return _Handle(len(self._lower) - 1)
+
+    def row(self, terms: Sequence[tuple[float, Hashable]], lower: float, upper: float) -> None:
+        """Add ``lower <= sum(coefficient * variable) <= upper``; an infinite side is absent."""
+        if math.isnan(lower) or math.isnan(upper) or lower > upper:
+            raise PluginError(f"a row has the bounds [{lower}, {upper}]; they must be numbers in this order")
+        index = len(self._row_lower)
+        for coefficient, variable in terms:
+            if not math.isfinite(coefficient):
+                raise PluginError(f"a row has the coefficient {coefficient}; it must be a finite number")
+            self._entries.append((index, self._column(variable), float(coefficient)))
+        self._row_lower.append(float(lower))
+        self._row_upper.append(float(upper))
+
+    def bounds(self, variable: Hashable) -> tuple[float, float]:
+        """Return the bounds of a variable."""
+        column = self._column(variable)
+        return self._lower[column], self._upper[column]
+
+    def _column(self, variable: Hashable) -> int:
+        if not isinstance(variable, _Handle) or not 0 <= variable.column < len(self._lower):
+            raise PluginError(f"{variable!r} is not a variable of this writer")
+        return variable.column
+
+    @property
+    def n_variables(self) -> int:
+        """Number of variables, the difference coordinates included."""
+        return len(self._lower)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self._row_lower)
+
+    @property
+    def matrix(self) -> sp.csr_array:
+        """The coefficients, shape (rows, variables)."""
+        rows, columns, data = zip(*self._entries, strict=True) if self._entries else ((), (), ())
+        shape = (self.n_rows, self.n_variables)
+        return sp.csr_array(sp.coo_array((np.array(data, dtype=float), (rows, columns)), shape=shape))
+
+    def maximise(self, direction: Sequence[float] | FloatArray) -> tuple[float, FloatArray]:
+        """Maximise ``direction . d`` over the rows.
+
+        Returns
+        -------
+        The maximum and the difference d that reaches it, shape (n,).
+
+        Raises
+        ------
+        PluginError
+            If no difference satisfies the rows, or the linear program cannot be solved.
+        """
+        n = len(self.difference)
+        cost = np.zeros(self.n_variables)
+        cost[:n] = direction
+        solved = self._solve(-cost, self.matrix, np.array(self._lower), np.array(self._upper))
+        if solved is None:
+            raise PluginError("the rows have no solution, although a difference of 0 must satisfy them")
+        return float(cost[:n] @ solved[:n]), solved[:n]
+
+    def reach(self, difference: FloatArray) -> float:
+        """Return the largest t <= 1 for which ``t * difference`` satisfies the rows.
+
+        1 means that the difference itself does.  Being a ratio of lengths, t does
+        not depend on the units in which rows are written, as the violation of a row would.
+
+        Returns
+        -------
+        t; -inf if not even 0 satisfies the rows.
+        """
+        n = len(self.difference)
+        target = np.asarray(difference, dtype=np.float64)
+        low, high = np.array(self._lower), np.array(self._upper)
+        inside = (target >= low[:n]) & (target <= high[:n])
+        if not inside.all():
+            raise ValueError("the difference lies outside the bounds of its own variables")
+        # Columns: t, then the auxiliary variables.
+        matrix = sp.csc_array(self.matrix)
+        along = sp.csc_array((matrix[:, :n] @ target)[:, None])
+        stacked = sp.csr_array(sp.hstack([along, matrix[:, n:]]))
+        cost = np.zeros(1 + self.n_variables - n)
+        cost[0] = -1.0
+        solved = self._solve(cost, stacked, np.append(0.0, low[n:]), np.append(1.0, high[n:]))
+        return -math.inf if solved is None else float(solved[0])
+
+    def _solve(
+        self, cost: FloatArray, matrix: sp.csr_array, lower: FloatArray, upper: FloatArray
+    ) -> FloatArray | None:
+        """Minimise; None if infeasible."""
+        from scipy.optimize import linprog  # noqa: PLC0415 - a solver, imported when used
+
+        row_lower, row_upper = np.array(self._row_lower), np.array(self._row_upper)
+        equal = row_lower == row_upper
+        below, above = np.isfinite(row_upper) & ~equal, np.isfinite(row_lower) & ~equal
+        result = linprog(
+            cost,
+            A_ub=sp.vstack([matrix[below], -matrix[above]]) if (below | above).any() else None,
+            b_ub=np.concatenate([row_upper[below], -row_lower[above]]) if (below | above).any() else None,
+            A_eq=matrix[equal] if equal.any() else None,
+            b_eq=row_lower[equal] if equal.any() else None,
+            bounds=np.stack([lower, upper], axis=1),
+            method="highs",
+            options=_TOLERANCES,
+        )
+        if result.status == _INFEASIBLE:
+            return None
+        if result.x is None:
+            raise PluginError(f"the linear program over the metric's rows cannot be solved: {result.message}")
+        return np.asarray(result.x, dtype=np.float64)
+
+
+class _Handle:
+    """An opaque handle, so that a metric cannot come to rely on columns being numbers."""
+
+    def __init__(self, column: int) -> None:
+        self.column = column
+
+    def __repr__(self) -> str:
+        return f"variable {self.column}"

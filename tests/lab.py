@@ -1,0 +1,158 @@
+"""What the tests of the soundness-critical core share: random problems, and pairs that satisfy them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from nnff.domain import Domain
+from nnff.network import Layer, Network, Scaling
+from nnff.problem import Problem
+from nnff.similarity import metric
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nnff.similarity import Metric
+
+ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Makers of random problems; everything follows from the generator that is passed in."""
+
+    activations: tuple[str, ...] = ACTIVATIONS
+
+    @staticmethod
+    def network(
+        rng: np.random.Generator,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        *,
+        gain: float = 1.5,
+        scaled: bool = False,
+    ) -> Network:
+        """Return a dense network; with `scaled`, inputs and output have scalings of either sign."""
+        layers = tuple(
+            Layer(rng.normal(0, gain / np.sqrt(before), (after, before)), rng.normal(0, 0.5, after), name)
+            for before, after, name in zip(sizes, sizes[1:], activations, strict=False)
+        )
+        if not scaled:
+            return Network(layers)
+        return Network(layers, Lab.scaling(rng, sizes[0]), Lab.scaling(rng, sizes[-1]))
+
+    @staticmethod
+    def scaling(rng: np.random.Generator, size: int) -> Scaling:
+        sign = rng.choice([-1.0, 1.0], size=size)
+        return Scaling(rng.normal(0, 2, size), sign * rng.uniform(0.3, 3.0, size))
+
+    @staticmethod
+    def domain(rng: np.random.Generator, n: int, *, integer: float = 0.25, immutable: float = 0.15) -> Domain:
+        """Return a box around 0 with some integer, immutable and fixed features."""
+        whole, kept = rng.random(n) < integer, rng.random(n) < immutable
+        low = rng.uniform(-2, 1, n)
+        high = low + rng.choice([0.0, 1.0], p=[0.1, 0.9], size=n) * rng.uniform(0.3, 3, n)
+        low, high = np.where(whole, np.floor(low), low), np.where(whole, np.floor(low) + rng.integers(0, 4, n), high)
+        return Domain(low, high, whole, kept)
+
+    @staticmethod
+    def metric(rng: np.random.Generator, n: int) -> Metric:
+        """Return a weighted l_p metric, with a free feature now and then."""
+        weights = np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.3, 3, n))
+        return metric("weighted-lp", p=[1, 2, "inf"][rng.integers(3)], weights=weights)
+
+    def problem(
+        self,
+        rng: np.random.Generator,
+        activations: Sequence[str],
+        *,
+        n_inputs: int | None = None,
+        most_neurons: int = 4,
+        gain: float = 1.5,
+        integer: float = 0.25,
+    ) -> Problem:
+        """Return a random problem: scalings, domain, metric, its coordinates and epsilon are drawn too."""
+        n = int(rng.integers(1, 4)) if n_inputs is None else n_inputs
+        hidden = [int(k) for k in rng.integers(1, most_neurons + 1, len(activations) - 1)]
+        network = self.network(rng, [n, *hidden, 1], activations, gain=gain, scaled=bool(rng.random() < 0.5))
+        own_coordinates = self.scaling(rng, n) if rng.random() < 0.4 else None
+        epsilon = float(rng.choice([0.0, 1e-3, 0.1, 0.4, 2.0]))
+        return Problem(
+            network, self.domain(rng, n, integer=integer), self.metric(rng, n), epsilon, own_coordinates
+        )
+
+    @staticmethod
+    def pairs(problem: Problem, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return feasible pairs, many of them at corners of the domain or on the edge of the ball."""
+        domain, scale = problem.domain, problem.coordinates.scale
+        first = domain.sample(count, rng)
+        corner = np.where(rng.random(first.shape) < 0.5, domain.lower, domain.upper)
+        first = np.where(rng.random((count, 1)) < 0.4, corner, first)
+        ends = np.stack([(domain.lower - first) / scale, (domain.upper - first) / scale])
+        movable = ~domain.immutable
+        low, high = np.minimum(ends.min(axis=0), 0) * movable, np.maximum(ends.max(axis=0), 0) * movable
+        direction = rng.normal(size=first.shape) * (rng.random(first.shape) < 0.8)
+        step = problem.metric.maximise(direction, problem.epsilon, low, high) * scale
+        share = np.where(rng.random((count, 1)) < 0.5, 1.0, rng.random((count, 1)))
+        step = np.where(domain.integer, np.trunc(step + np.sign(step) * 1e-9), step * share)
+        second = np.where(domain.immutable, first, np.clip(first + step, domain.lower, domain.upper))
+        good = problem.admits(first, second)
+        return first[good], second[good]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    return Lab()
+
+
+def _digits(number: Decimal) -> int:
+    """Return a precision that keeps 60 digits although 1 is added to something as small as `number`."""
+    return 60 + max(0, -number.adjusted() if number else 0)
+
+
+class Exact:
+    """Activations in 60 digits and more, of the very numbers that the floats are."""
+
+    @staticmethod
+    def value(name: str, p: Decimal) -> Decimal:
+        with localcontext() as context:
+            context.prec = _digits(p)
+            if name == "identity":
+                return +p
+            if name == "relu":
+                return max(p, Decimal(0))
+            if name == "tanh":
+                return 2 / (1 + (-2 * p).exp()) - 1
+            return 1 / (1 + (-p).exp())
+
+    @classmethod
+    def difference(cls, name: str, m: float, d: float) -> Decimal:
+        middle, gap = Decimal(m), Decimal(d)
+        with localcontext() as context:
+            context.prec = _digits(gap)
+            upper, lower = middle + gap / 2, middle - gap / 2
+            if name in ("identity", "relu"):
+                context.prec = 1200  # every sum of two floats fits
+                upper, lower = middle + gap / 2, middle - gap / 2
+                return upper - lower if name == "identity" else max(upper, Decimal(0)) - max(lower, Decimal(0))
+            # Subtracting two values near 1 would lose every digit at |m| = 500.
+            scale = 2 if name == "tanh" else 1
+            rise, fall = (scale * upper).exp(), (scale * lower).exp()
+            return scale * (rise - fall) / ((1 + rise) * (1 + fall))
+
+    @classmethod
+    def mean(cls, name: str, m: float, d: float) -> Decimal:
+        middle, gap = Decimal(m), Decimal(d)
+        with localcontext() as context:
+            context.prec = _digits(gap)
+            return (cls.value(name, middle + gap / 2) + cls.value(name, middle - gap / 2)) / 2
+
+
+@pytest.fixture(scope="session")
+def exact() -> type[Exact]:
+    return Exact
