@@ -12,6 +12,8 @@ __all__ = ["plain", "rounded", "rounded_down", "rounded_up"]
 
 _FLOAT_DIGITS = 15
 """Every decimal of this many digits survives the way to a float and back."""
+_PLAIN_ZEROS = 4
+"""Numbers from 1e-4 on are written without a power of ten."""
 
 
 def rounded(value: float, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
@@ -27,12 +29,12 @@ def rounded(value: float, digits: int, rounding: str = ROUND_HALF_EVEN) -> Decim
 
 
 def rounded_up(value: float, digits: int = 6) -> str:
-    """Return an upper bound in at most `digits` significant digits (no more than 15), never below `value`."""
+    """Return an upper bound in at most `digits` significant digits, never below `value`."""
     return _text(value, digits, ROUND_CEILING)
 
 
 def rounded_down(value: float, digits: int = 6) -> str:
-    """Return a lower bound in at most `digits` significant digits (no more than 15), never above `value`."""
+    """Return a lower bound in at most `digits` significant digits, never above `value`."""
     return _text(value, digits, ROUND_FLOOR)
 
 
@@ -44,4 +46,13 @@ def plain(value: float) -> str:
 def _text(value: float, digits: int, rounding: str) -> str:
     if not math.isfinite(value):
         return f"{value:g}"
-    return f"{float(rounded(value, digits, rounding)):.{digits}g}"
+    number = rounded(value, digits, rounding)
+    exponent = number.adjusted() if number else 0
+    # As %g writes it, but from the decimal itself: a way back through the float would round again.
+    if -_PLAIN_ZEROS <= exponent < digits:
+        return _trimmed(f"{number:f}")
+    return f"{_trimmed(f'{number.scaleb(-exponent):f}')}e{exponent:+03d}"
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -105,15 +105,14 @@ def parse_epsilons(text: str) -> list[float]:
     ConfigError
         If it is neither, or holds a number that is negative or not finite.
     """
-    import numpy as np  # noqa: PLC0415 - keeps --help fast
-
     example = "write 0.01:0.3:12 (start, stop, count) or 0.1,0.2,0.3"
     try:
         if ":" in text:
-            start, stop, count = text.split(":")
-            if int(count) < 1:
+            first, last, number = text.split(":")
+            start, stop, count = float(first), float(last), int(number)
+            if count < 1:
                 raise ConfigError(f"--epsilons {text}: the count must be at least 1; {example}")
-            values = [float(value) for value in np.linspace(float(start), float(stop), int(count))]
+            values = [start + (stop - start) * k / max(count - 1, 1) for k in range(count)]
         else:
             values = [float(value) for value in text.split(",") if value.strip()]
     except ValueError:

@@ -70,8 +70,8 @@ def make_cells(
         Which planes are wanted.
     parents
         Cells that contain them.  Their planes stay valid on the smaller
-        rectangle and are kept (shifted anew, so never higher): without them a
-        split could raise the bound.
+        rectangle and are kept where they are needed (shifted anew, so never
+        higher): without them a split could raise the bound.
     focus
         A point (m, D) at which the planes should be as low as possible.
     """
@@ -87,7 +87,7 @@ def make_cells(
             slopes.extend(found)
             caps.extend([np.inf] * len(found))
             if parent is not None:
-                kept = _useful(parent.planes[quantity, sign], box)
+                kept = _needed(parent.planes[quantity, sign], box)
                 owner.extend([(index, (quantity, sign))] * len(kept))
                 slopes.extend(kept[:, :2])
                 caps.extend(kept[:, 2])
@@ -107,19 +107,62 @@ def make_cells(
     for (index, side), slope, shift in zip(owner, slopes, shifts, strict=True):
         planes[index][side].append(np.array([*slope, shift]))
     return [
-        Cell(frozen_array(box), {side: frozen_array(rows) for side, rows in own.items()})
+        Cell(frozen_array(box), {side: frozen_array(_needed(np.array(rows), box)) for side, rows in own.items()})
         for box, own in zip(boxes, planes, strict=True)
     ]
 
 
-def _useful(planes: FloatArray, box: FloatArray) -> FloatArray:
-    """Return the parent's planes that are lowest somewhere on a grid of the child."""
-    m = np.linspace(box[0], box[1], 5)
-    d = np.linspace(box[2], box[3], 5)
-    grid = np.stack([axis.ravel() for axis in np.meshgrid(m, d)] + [np.ones(25)])
-    lowest = np.unique(np.argmin(planes @ grid, axis=0))
-    kept: FloatArray = planes[lowest]
-    return kept
+def _needed(planes: FloatArray, box: FloatArray) -> FloatArray:
+    """Return the planes without which the envelope over the box would rise.
+
+    A plane is left out only if it is nowhere on the box lower than all that
+    are kept by more than `_NEGLIGIBLE` of the spread.  That is decided
+    exactly: where the kept envelope exceeds a plane most is a vertex of the
+    envelope (the difference is concave and piecewise linear), that is, a
+    corner of the box, a crossing of two kept planes on its edge, or of three in it.
+    """
+    # The same planes in coordinates (u, v) that run from 0 to 1.
+    origin, widths = box[[0, 2]], box[[1, 3]] - box[[0, 2]]
+    unit = np.column_stack([planes[:, :2] * widths, planes[:, 2] + planes[:, :2] @ origin])
+    kept = sorted(set(np.argmin(unit @ _PROBES, axis=0).tolist()))
+    negligible = _NEGLIGIBLE * float(np.ptp(unit @ _PROBES))
+    while True:
+        probes = np.concatenate([_PROBES, _crossings(unit[kept])], axis=1)
+        gains = ((unit[kept] @ probes).min(axis=0) - unit @ probes).max(axis=1)
+        best = int(np.argmax(gains))
+        if gains[best] <= negligible or best in kept:
+            needed: FloatArray = planes[kept]
+            return needed
+        kept = sorted([*kept, best])
+
+
+_NEGLIGIBLE = 1e-9
+_PROBES = np.stack([axis.ravel() for axis in np.meshgrid(*[np.linspace(0.0, 1.0, 5)] * 2)] + [np.ones(25)])
+"""Homogeneous points of the unit square, its corners among them."""
+
+
+def _crossings(planes: FloatArray) -> FloatArray:
+    """Return points of the unit square, homogeneous, among them every vertex of the lower envelope."""
+    first, second = np.triu_indices(len(planes), 1)
+    line = planes[first] - planes[second]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        points = [
+            *((np.full(len(line), u), -(line[:, 2] + line[:, 0] * u) / line[:, 1]) for u in (0.0, 1.0)),
+            *((-(line[:, 2] + line[:, 1] * v) / line[:, 0], np.full(len(line), v)) for v in (0.0, 1.0)),
+        ]
+        # Two crossing lines that share a plane, by Cramer's rule.
+        i, j = np.triu_indices(len(line), 1)
+        one, other = line[i], line[j]
+        divisor = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
+        points.append(
+            (
+                (one[:, 1] * other[:, 2] - one[:, 2] * other[:, 1]) / divisor,
+                (one[:, 2] * other[:, 0] - one[:, 0] * other[:, 2]) / divisor,
+            )
+        )
+        u, v = (np.concatenate(axis) for axis in zip(*points, strict=True))
+    # Points that are none, or lie outside, are moved in: more points do no harm.
+    return np.stack([np.clip(np.nan_to_num(u), 0.0, 1.0), np.clip(np.nan_to_num(v), 0.0, 1.0), np.ones(len(u))])
 
 
 def split_boxes(box: FloatArray, m: float, d: float, axis: int, margin: float = 0.2) -> list[FloatArray]:

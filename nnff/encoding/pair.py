@@ -37,7 +37,7 @@ def write_pair(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> Pa
     numbers, and the metric's rows hold every difference in its ball of radius
     `Problem.epsilon_outward`.
     """
-    domain, scaling = problem.domain, problem.network.input_scaling
+    domain = problem.domain
     midpoint, difference = [], []
     for i in range(domain.n_features):
         low, high, radius = float(ranges.lower[i]), float(ranges.upper[i]), float(ranges.radius[i])

@@ -194,8 +194,12 @@ def candidate_slopes(
         # Many facets meet at a vertex of the hull; of those take the lowest on the whole.
         lowest = heights[:, at] <= heights[:, at].min() + 1e-9 * (spread + 1e-300)
         chosen.append(int(np.argmin(np.where(lowest, heights.mean(axis=1), np.inf))))
-    picked: FloatArray = slopes[sorted(set(chosen))] * (widths > 0) / safe
-    return picked
+    # No secant of H or S is steeper than g.  Without the limit, rounding over a range of a hair
+    # (1e-300 where exact arithmetic has 0) would make a slope that no solver can hold.
+    steepest = float(g.derivative(np.zeros(1))[0])
+    with np.errstate(over="ignore"):
+        picked: FloatArray = slopes[sorted(set(chosen))] * (widths > 0) / safe
+    return np.clip(picked, -steepest, steepest)
 
 
 def bend_width(g: Activation) -> float:

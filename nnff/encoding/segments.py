@@ -1,4 +1,4 @@
-r"""Segments of a smooth activation: intervals of the pre-activation, each with sound lines above and below it.
+r"""Segments of a smooth activation: intervals of the pre-activation, each with sound lines on both sides.
 
 The smooth activations here have a derivative that is even and decreases away
 from 0 (`nnff.network.activation`): g is convex below 0 and concave above, and
@@ -183,8 +183,7 @@ def split_segment(g: Activation, segment: Segment, p: float, margin: float = 0.2
 
 def add_tangent(g: Activation, segment: Segment, side: LineSide, p: float) -> Segment:
     """Return the segment with one more line that touches ``sign * g`` at p, clipped to the segment."""
-    if not segment.touches(side):
-        raise ValueError("tangents lie above a concave function only")
+    assert segment.touches(side), "tangents lie above a concave function only"
     at = np.clip(np.array([p]), segment.box[0], segment.box[1])
     line = _tangents(g, np.array([float(side[1])]), at, segment.box[None])
     rows = np.concatenate([segment.planes[side], line])
@@ -231,7 +230,9 @@ def _tangents(g: Activation, sign: FloatArray, points: FloatArray, ends: FloatAr
     return np.stack([k, _shift(sign * g.value(points), k, points, turned)], axis=1)
 
 
-def _shift(values: FloatArray, slopes: FloatArray, at: FloatArray, extra: FloatArray | float = 0.0) -> FloatArray:
+def _shift(
+    values: FloatArray, slopes: FloatArray, at: FloatArray, extra: FloatArray | float = 0.0
+) -> FloatArray:
     """Return ``values - slopes * at + extra``, raised by more than all roundings.
 
     The value is granted `_FUNCTION_ERROR`; the product, the difference and
@@ -240,12 +241,13 @@ def _shift(values: FloatArray, slopes: FloatArray, at: FloatArray, extra: FloatA
     """
     product = slopes * at
     size = np.abs(values) + np.abs(product)
-    result: FloatArray = values - product + (extra + size * (_FUNCTION_ERROR + 8 * _UNIT) + _TINY) * (1 + 1e-12)
+    raised = (extra + size * (_FUNCTION_ERROR + 8 * _UNIT) + _TINY) * (1 + 1e-12)
+    result: FloatArray = values - product + raised
     return result
 
 
 def _lowest(lines: FloatArray, box: FloatArray) -> FloatArray:
-    """Return the lines that are lowest somewhere on an interval: their least changes only where two of them cross."""
+    """Return the lines that are lowest somewhere on an interval; which one is changes at crossings only."""
     slopes, shifts = lines[:, 0], lines[:, 1]
     i, j = np.triu_indices(len(lines), 1)
     steeper = slopes[i] != slopes[j]

@@ -17,7 +17,7 @@ __all__ = ["Piece", "write_cells", "write_envelope_cuts"]
 
 
 class Piece(Protocol):
-    """A box and the planes that are sound on it: `nnff.encoding.cells.Cell`, `nnff.encoding.segments.Segment`."""
+    """A box and the planes that are sound on it: a `Cell` (midpoint, difference) or a `Segment`."""
 
     @property
     def box(self) -> FloatArray:

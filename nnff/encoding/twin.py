@@ -29,7 +29,16 @@ from nnff.encoding.encoded import CellPoint, Encoded
 from nnff.encoding.pair import write_copies
 from nnff.encoding.refine import NARROWEST_CELL, downstream_weights
 from nnff.encoding.relu import write_big_m
-from nnff.encoding.segments import ABOVE, BELOW, BOTH, LineSide, Segment, add_tangent, make_segments, split_segment
+from nnff.encoding.segments import (
+    ABOVE,
+    BELOW,
+    BOTH,
+    LineSide,
+    Segment,
+    add_tangent,
+    make_segments,
+    split_segment,
+)
 from nnff.encoding.smooth import write_cells
 from nnff.encoding.strategy import EncodingStrategy
 from nnff.encoding.writer import NARROWEST_RANGE, BlockWriter
@@ -49,7 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["SegmentPlan", "Twin", "encode_twin", "initial_segments", "refine_segments"]
 
 SegmentPlan = dict[tuple[int, int, int], tuple[Segment, ...]]
-"""The segments of every smooth neuron: by (copy, layer, index), where copy 0 takes x' and copy 1 takes x''."""
+"""The segments of every smooth neuron by (copy, layer, index); copy 0 takes x', copy 1 takes x''."""
 
 _OUTPUT_SIDES: tuple[tuple[LineSide, ...], ...] = ((BELOW,), (ABOVE,))
 """The lines that the output needs, by copy: f(x') is minimised, f(x'') maximised."""
@@ -102,12 +111,11 @@ def initial_segments(network: Network, ranges: Ranges, count: int) -> SegmentPla
     for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
         if not layer.activation.smooth:
             continue
-        both = None
         for copy in (0, 1):
-            if both is None or index == last:
+            if copy == 0 or index == last:
                 sides = _OUTPUT_SIDES[copy] if index == last else BOTH
-                both = make_segments(layer.activation, known.lower, known.upper, count, sides)
-            plan.update({(copy, index, j): own for j, own in enumerate(both)})
+                covers = make_segments(layer.activation, known.lower, known.upper, count, sides)
+            plan.update({(copy, index, j): cover for j, cover in enumerate(covers)})
     return plan
 
 
@@ -306,7 +314,9 @@ def refine_segments(
 
 
 def _sharpen(g: Activation, cover: tuple[Segment, ...], side: LineSide, p: float) -> tuple[Segment, ...]:
-    """Sharpen the segments at p whose lines on this side are loose there; the same tuple if there is nothing to do."""
+    """Sharpen the segments at p whose lines on this side are loose there; the same tuple if none can be."""
+    # A solver's point may be outside by its tolerance.
+    p = min(max(p, float(cover[0].box[0])), float(cover[-1].box[1]))
     value = side[1] * float(g.value(np.array([p]))[0])
     slack = [
         own.envelope(side, p) - value if side in own.planes and own.contains(p) else -np.inf for own in cover

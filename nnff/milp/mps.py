@@ -169,6 +169,8 @@ def read_mps(path: Path) -> MatrixProblem:
     try:
         with gzip.open(path, "rt", encoding="utf-8") if compressed else path.open(encoding="utf-8") as stream:
             reader.read(stream)
+            # Beyond ENDATA there is only the checksum of a compressed file, which is worth checking.
+            stream.read()
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"the MPS file {path} cannot be read: {error}") from error
     return reader.problem()

@@ -35,7 +35,7 @@ class Neighbour:
 
     label: str
     distance: Shown
-    values: tuple[tuple[str, Shown, Shown], ...]
+    beside: tuple[tuple[str, Shown, Shown], ...]
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def bound_metric(metric: Metric, feature_names: Sequence[str] | None) -> tuple[M
         except SimilarityError as error:
             reason = error
     raise SimilarityError(
-        f"the metric fits no number of features called x0, x1, ... up to {_MOST_FEATURES}; give their names ({reason})"
+        f"the metric fits no number of features x0, x1, ... up to {_MOST_FEATURES}; "
+        f"give the features' names ({reason})"
     )
 
 
@@ -88,6 +89,11 @@ class Ball:
 
     def __str__(self) -> str:
         return f"epsilon {self.epsilon:g}, {self.kind} box"
+
+    def box_rows(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return the box as `Metric.maximise` takes it: lower and upper, shapes (count, n)."""
+        upper = np.tile(self.box, (count, 1))
+        return -upper, upper
 
 
 class MetricSubject:
@@ -177,16 +183,14 @@ class MetricSubject:
         units = np.where(ball.box > 0, self.directions(count, rng), 0.0)
         largest = np.abs(units).max(axis=1, keepdims=True)
         scaled = units / np.where(largest > 0, largest, 1.0) * ball.box
-        # The extreme points that the metric itself names count if they are what they should be.
-        gradient = rng.normal(size=(count, self.n))
-        extreme = np.asarray(self.metric.maximise(gradient, ball.epsilon, *self.box_rows(ball, count)))
-        usable = (np.abs(extreme) <= ball.box).all(axis=1) & (self.length(extreme) <= ball.epsilon)
-        return np.concatenate([self.shrunk(scaled, ball.epsilon), extreme[usable]])
+        extreme = self.extreme(rng.normal(size=(count, self.n)), ball)
+        return np.concatenate([self.shrunk(scaled, ball.epsilon), extreme])
 
-    def box_rows(self, ball: Ball, count: int) -> tuple[FloatArray, FloatArray]:
-        """Return the box as `Metric.maximise` takes it: lower and upper, shapes (count, n)."""
-        upper = np.tile(ball.box, (count, 1))
-        return -upper, upper
+    def extreme(self, gradient: FloatArray, ball: Ball) -> FloatArray:
+        """Return what the metric itself calls extreme, as far as it lies in the ball and the box."""
+        found = np.asarray(self.metric.maximise(gradient, ball.epsilon, *ball.box_rows(len(gradient))))
+        usable = (np.abs(found) <= ball.box).all(axis=1) & (self.length(found) <= ball.epsilon)
+        return found[usable]
 
     def rows(self, ball: Ball) -> MatrixRows:
         """Return what the metric writes for the ball in the box (kept: do not write to it)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,6 +104,14 @@ class MatrixRows:
         shape = (self.n_rows, self.n_variables)
         return sp.csr_array(sp.coo_array((np.array(data, dtype=float), (rows, columns)), shape=shape))
 
+    def same_as(self, other: MatrixRows) -> bool:
+        """Tell whether both hold the same rows and variables, in the same order."""
+        return (
+            self._entries == other._entries
+            and (self._lower, self._upper) == (other._lower, other._upper)
+            and (self._row_lower, self._row_upper) == (other._row_lower, other._row_upper)
+        )
+
     def maximise(self, direction: Sequence[float] | FloatArray) -> tuple[float, FloatArray]:
         """Maximise ``direction . d`` over the rows.
 
@@ -147,6 +156,40 @@ class MatrixRows:
         cost[0] = -1.0
         solved = self._solve(cost, stacked, np.append(0.0, low[n:]), np.append(1.0, high[n:]))
         return -math.inf if solved is None else float(solved[0])
+
+    def holds_exactly(self, difference: FloatArray) -> bool:
+        """Tell, in exact rational arithmetic, whether rows and bounds can be met at a difference.
+
+        Auxiliary variables get the smallest values that the rows allow in which they are the
+        newest variable.  True is a proof, without any tolerance; False may only mean that this order does
+        not lead to a solution.
+        """
+        n = len(self.difference)
+        values = [Fraction(float(d)) for d in difference]
+        terms: list[dict[int, Fraction]] = [{} for _ in self._row_lower]
+        for row, column, coefficient in self._entries:
+            terms[row][column] = terms[row].get(column, Fraction(0)) + Fraction(coefficient)
+        newest: dict[int, list[int]] = {}
+        for row, entries in enumerate(terms):
+            newest.setdefault(max(entries, default=0), []).append(row)
+        for column in range(n, self.n_variables):
+            least = [Fraction(self._lower[column])]
+            for row in newest.get(column, ()):
+                coefficient = terms[row][column]
+                # A positive coefficient makes the row's lower end a lower end of the variable.
+                end = self._row_lower[row] if coefficient > 0 else self._row_upper[row]
+                if coefficient != 0 and math.isfinite(end):
+                    others = sum(c * values[j] for j, c in terms[row].items() if j != column)
+                    least.append((Fraction(end) - others) / coefficient)
+            values.append(max(least))
+        activity = [sum(c * values[j] for j, c in entries.items()) for entries in terms]
+        return all(
+            low <= value <= high
+            for low, value, high in [
+                *zip(self._lower, values, self._upper, strict=True),
+                *zip(self._row_lower, activity, self._row_upper, strict=True),
+            ]
+        )
 
     def _solve(
         self, cost: FloatArray, matrix: sp.csr_array, lower: FloatArray, upper: FloatArray

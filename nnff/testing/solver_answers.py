@@ -297,24 +297,26 @@ def check_gap_limit(subject: Subject) -> None:
 
 @check
 def check_tolerances(subject: Subject) -> None:
-    """Tight tolerances are kept: the default ones forged a certificate on this kind of row."""
+    """Tight tolerances are kept: what only the usual 1e-6 lets through is infeasible at 1e-9."""
     subject.needs(Capability.TOLERANCES)
-    # x <= 1e6 w and x <= 1 + 1e6 v, both binary columns costly: the optimum is 0 at x = 0.  With w = 1e-6,
-    # "zero" to a loose tolerance, x = 1 pays off; no tightening helps, for x = 1e6 is possible.
-    big = 1e6
-    problem = dense_problem(
-        [-1.0, 10.0, 10 * big],
-        [[1.0, -big, 0.0], [1.0, 0.0, -big]],
-        [(-math.inf, 0.0), (-math.inf, 1.0)],
-        [(0.0, 2 * big), (0.0, 1.0), (0.0, 1.0)],
-        [False, True, True],
-    )
-    tolerance = 1e-9
-    result = subject.solve(problem, integrality_tolerance=tolerance, feasibility_tolerance=tolerance)
-    assert result.x is not None, f"termination {result.termination}"
-    assert result.x[0] <= 10 * big * tolerance, (
-        f"x = {result.x[0]} with the binary column at {result.x[1]}: the tolerances asked for are not kept"
-    )
+    off, inf = 3e-7, math.inf
+    cases = {
+        # Twice 1e-7 is the most that the row can have.
+        "a row": dense_problem([1, 1], [[1e-7, 1e-7]], [(2e-7 + off, inf)], [(0, 1)] * 2, [False, True]),
+        # The only solution is w = (1, off), near enough to (1, 0) for a loose integrality.
+        "integrality": dense_problem(
+            [1, 1, 1],
+            [[1, 1, 0], [1, -1, 0], [1, 1, 1]],
+            [(1 + off,) * 2, (1 - off,) * 2, (-9, 9)],
+            [(0, 1)] * 3,
+            [True, True, False],
+        ),
+    }
+    for what, problem in cases.items():
+        result = subject.solve(problem, integrality_tolerance=1e-9, feasibility_tolerance=1e-9)
+        assert result.termination in _NOTHING_THERE, (
+            f"{what} that fails by {off:g} passes for feasible at 1e-9: termination {result.termination}"
+        )
 
 
 @check

@@ -156,7 +156,9 @@ class _Barrier:
         hessian = np.where(across, 0.0, hessian)
         index = np.arange(d.shape[1])
         hessian[:, index, index] += 1 / above**2 + 1 / below**2
-        step: FloatArray = np.asarray(np.linalg.solve(hessian, -gradient[:, :, None])[:, :, 0], dtype=np.float64)
+        step: FloatArray = np.asarray(
+            np.linalg.solve(hessian, -gradient[:, :, None])[:, :, 0], dtype=np.float64
+        )
         decrement = np.sqrt(np.maximum(-(gradient * step).sum(axis=1), 0.0))
         dual = (1 + np.minimum(step / above, 1)) / above - (1 - np.maximum(step / below, -1)) / below
         return step, decrement, np.where(self.fixed, 0.0, dual) / t[:, None]

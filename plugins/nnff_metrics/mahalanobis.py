@@ -174,7 +174,7 @@ class Mahalanobis(ContentValue, Metric):
         eps = checked_epsilon(epsilon)
         seen = self._seen
         free = box_bound(forms[:, ~seen], room[~seen])
-        if eps == 0 and self._pins_all:
+        if self.rank == 0 or (eps == 0 and self._pins_all):
             return free
         eps = _sum_up(eps, 2 * self._noise(room))
         forms, room, factor = forms[:, seen], room[seen], self.factor[seen]

@@ -13,4 +13,10 @@ def nnff_solvers() -> list[PluginSpec]:
     return [
         PluginSpec("highs", "nnff_solvers.highs:HighsBackend", "HiGHS, in process", requires=("highspy",)),
         PluginSpec("cbc", "nnff_solvers.cbc:CbcBackend", "CBC, in a child process", requires=("pulp",)),
+        PluginSpec(
+            "ortools",
+            "nnff_solvers.ortools:OrtoolsBackend",
+            "OR-Tools with SCIP, in a child process",
+            requires=("ortools",),
+        ),
     ]

@@ -73,7 +73,7 @@ def cbc_program() -> Path:
 
 def _bundled() -> Path | None:
     try:
-        import pulp  # noqa: PLC0415 - slow, and not needed where NNFF_CBC or the PATH has a program
+        import pulp
     except ImportError:
         return None
     # The class attribute: making an instance would warn that PuLP 4 will not have it.

@@ -173,9 +173,7 @@ def make_wide(count):
         immutable=[],
         points=None,
     )
-    witness = make_witness(
-        feature_names=names, x1=[0.5] * count, x2=[0.5 + 0.001 * k for k in range(count)]
-    )
+    witness = make_witness(feature_names=names, x1=[0.5] * count, x2=[0.5 + 0.001 * k for k in range(count)])
     return make_certificate(domain=domain, witness=witness)
 
 

@@ -1,5 +1,6 @@
 import math
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_labels_never_overlap_and_never_leave_the_drawing(labels):
     edges = [(c - w / 2, c + w / 2) for c, w in zip(centres, widths, strict=True)]
     assert edges[0][0] >= -1e-9
     assert edges[-1][1] <= 700 + 1e-9
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         assert left[1] <= right[0] + 1e-9
 
 

@@ -14,13 +14,15 @@ def test_the_nearest_rows_are_found_by_brute_force_too(certificate, frame):
     near = neighbourhood(made, table)
     for part, x in zip(near.inputs, (made.witness.x1, made.witness.x2), strict=True):
         distances = {
-            label: float(np.sqrt(sum(((row[n] - v) / s) ** 2 for n, v, s in zip(NAMES, x, SCALE, strict=True))))
+            label: float(
+                np.sqrt(sum(((row[n] - v) / s) ** 2 for n, v, s in zip(NAMES, x, SCALE, strict=True)))
+            )
             for label, row in table.iterrows()
         }
         expected = sorted(distances, key=distances.get)[:3]
         assert [n.label for n in part.nearest] == expected
         assert [n.distance.value for n in part.nearest] == pytest.approx([distances[k] for k in expected])
-        values = {name: (own.value, row.value) for name, own, row in part.nearest[0].values}
+        values = {name: (own.value, row.value) for name, own, row in part.nearest[0].beside}
         for name, value in zip(NAMES, x, strict=True):
             assert values[name] == (value, table.loc[expected[0], name])
 
@@ -56,7 +58,9 @@ def test_one_input_far_from_the_data(certificate, frame, witness):
 
 
 def test_an_input_that_is_a_row(certificate, witness):
-    rows = pd.DataFrame([[40.0, 50000.0, 0.25, 0.0], [41.0, 50000.003, 0.25, 1.0], [0, 0, 0, 0]], columns=NAMES)
+    rows = pd.DataFrame(
+        [[40.0, 50000.0, 0.25, 0.0], [41.0, 50000.003, 0.25, 1.0], [0, 0, 0, 0]], columns=NAMES
+    )
     near = neighbourhood(certificate(), rows)
     assert near.sentence == "Both inputs are rows of the data."
     assert near.inputs[0].note == "x\u2032 is itself a row of the data."

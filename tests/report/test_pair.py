@@ -28,7 +28,9 @@ def test_values_are_those_of_the_witness(certificate, witness):
 def test_without_a_scale_rows_are_sorted_by_their_range(certificate):
     made = certificate()
     metric = made.metric.model_copy(update={"scale": [1.0] * 4})
-    domain = made.domain.model_copy(update={"lower": [0.0, 49999.0, 0.0, 0.0], "upper": [100.0, 50001.0, 0.0, 1.0]})
+    domain = made.domain.model_copy(
+        update={"lower": [0.0, 49999.0, 0.0, 0.0], "upper": [100.0, 50001.0, 0.0, 1.0]}
+    )
     pair = pair_table(certificate(metric=metric, domain=domain))
     assert pair.measure == "of range"
     assert [row.name for row in pair.top] == ["B", "age", "income"]

@@ -1,5 +1,6 @@
 import math
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -18,7 +19,7 @@ def points(path):
 def test_between_points_only_the_nearest_proven_bounds_count(curve):
     made = curve()
     lower, upper = step_bounds(made.points)
-    for left, right in zip(made.points, made.points[1:], strict=False):
+    for left, right in pairwise(made.points):
         # At any epsilon in between, the witness of the left point and the bound of the right one hold.
         assert (right.epsilon, left.delta_lower) in lower
         assert (left.epsilon, right.delta_upper) in upper
@@ -58,7 +59,10 @@ def test_points_without_a_bound_leave_the_upper_line_out(certificate):
 
 def test_no_bound_anywhere_and_nothing_found(certificate):
     made = Curve.from_certificates(
-        [certificate(epsilon=e, delta_lower=0.0, delta_upper=math.inf, closed_form=math.inf) for e in (0.0, 0.1)]
+        [
+            certificate(epsilon=e, delta_lower=0.0, delta_upper=math.inf, closed_form=math.inf)
+            for e in (0.0, 0.1)
+        ]
     )
     plot = curve_plot(made, "k$", 0.1, 340.0, 340.0)
     assert plot.upper == plot.closed_form == ""
@@ -84,7 +88,7 @@ def test_the_bracket_is_a_staircase_that_starts_open(certificate):
     assert len(lower) == 2 * len(made.bracket)
     assert len(upper) == 2 * (len(made.bracket) - 1)
     for path in (lower, upper):
-        for (x0, y0), (x1, y1) in zip(path, path[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(path):
             assert x0 == x1 or y0 == y1
     # Pixels count downward: a lower bound only rises, an upper one only falls.
     assert [y for _, y in lower] == sorted((y for _, y in lower), reverse=True)

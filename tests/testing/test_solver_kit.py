@@ -14,10 +14,10 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from nnff_solvers.highs import HighsBackend
 
 from nnff.errors import SolverUnavailableError, UnknownNameError
 from nnff.solver import (
@@ -33,6 +33,7 @@ from nnff.solver import (
 from nnff.testing import Status, solver_processes, solver_subject
 from nnff.testing.children import children_of, wait_until_gone
 from nnff.testing.solvers import BackendConformance, check_backend, solver_checks
+from nnff_solvers.highs import HighsBackend
 
 LIARS: list[tuple[type[SolverBackend], str]] = []
 
@@ -332,7 +333,7 @@ class NoTimings(Honest):
 @caught_by("nothing_printed")
 class Prints(Honest):
     def distort(self, result, problem, options):
-        print("solved")
+        print("solved")  # noqa: T201
         return result
 
 
@@ -460,8 +461,7 @@ class LeavesATemporaryFile(Honest):
 class LeavesALogInTheWorkingFolder(Honest):
     def distort(self, result, problem, options):
         if limited(result):
-            with open("solver.log", "w") as stream:
-                stream.write("log")
+            Path("solver.log").write_text("log")
         return result
 
 
@@ -590,9 +590,10 @@ def test_a_backend_that_overstays_its_time_is_caught(monkeypatch):
 
     monkeypatch.setattr(solver_processes, "INTERRUPT_SECONDS", 0.1)
     monkeypatch.setattr(solver_processes, "_LATE", 0.1)
+    monkeypatch.setattr(solver_subject, "LIMIT_SECONDS", 0.4)
     [outcome] = check_backend(Overstays(), only=["time_limit_is_kept"])
     assert outcome.status is Status.FAILED
-    assert "1 s took" in outcome.detail
+    assert "a time limit of 0.4 s took" in outcome.detail
 
 
 def test_every_check_has_a_liar_that_it_catches():

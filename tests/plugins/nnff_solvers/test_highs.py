@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nnff_solvers import highs_run
-from nnff_solvers.highs import HighsBackend
-from nnff_solvers.highs_model import LARGE_MATRIX_VALUE, SMALL_MATRIX_VALUE, Rejected, row_exponents
 
 from nnff.errors import ConfigError, ProblemError, UnsupportedOptionError
 from nnff.solver import Limit, SolveControl, SolveOptions, Termination
 from nnff.testing.instances import dense_problem, knapsack, market_split, row_kinds
 from nnff.testing.solvers import BackendConformance
+from nnff_solvers import highs_run
+from nnff_solvers.highs import HighsBackend
+from nnff_solvers.highs_model import LARGE_MATRIX_VALUE, SMALL_MATRIX_VALUE, Rejected, row_exponents
 
 DATA = os.environ.get("NNFF_DATA_HOME")
 FOOLING = Path(DATA, "instances", "relu_13_32_1_boston.mps.gz") if DATA else None
@@ -146,7 +146,7 @@ def test_a_run_that_does_not_obey_is_abandoned_with_the_bound_it_has_shown(backe
     def deaf(self, event):
         real(self, event)
         if not obey.is_set():
-            event.interrupt(False)
+            event.interrupt(interrupt_value=False)
 
     monkeypatch.setattr(highs_run.HighsRun, "_on_event", deaf)
     control = SolveControl()

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from nnff.certify import Certificate
+from nnff.cli.curve_command import parse_epsilons
+from nnff.errors import ConfigError
+
+
+def test_table_csv_and_picture(nnff, place):
+    result = nnff("curve", "nnff.toml", "--epsilons", "0:0.2:3")
+    assert result.exit_code == 0, result.stderr
+    table = pd.read_csv(place / "out/curve.csv")
+    assert table["epsilon"].tolist() == [0, 0.1, 0.2]
+    assert (table["delta_lower"] <= table["delta_upper"]).all()
+    assert table["delta_upper"].is_monotonic_increasing
+    assert table["delta_lower"].is_monotonic_increasing
+    assert (place / "out/curve.png").read_bytes().startswith(b"\x89PNG")
+    header, *rows = result.stdout.splitlines()
+    assert header.split()[:3] == ["epsilon", "delta_lower", "delta_upper"]
+    assert [row.split()[0] for row in rows[:3]] == ["0", "0.1", "0.2"]
+    assert "out/curve.csv" in result.stdout
+
+
+def test_the_middle_of_the_default_range_is_the_epsilon_of_the_file(nnff, place):
+    result = nnff("curve", "nnff.toml", "--json", "--picture", "svg")
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    epsilons = [point["epsilon"] for point in answer["points"]]
+    assert len(epsilons) == 9
+    assert epsilons[0] == 0.0
+    assert epsilons[4] == 0.1
+    assert epsilons[-1] == 0.2
+    assert [Certificate.model_validate(c).epsilon for c in answer["certificates"]] == epsilons
+    assert "<svg" in (place / "out/curve.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0.1,0.3,0.2,0.1", [0.1, 0.2, 0.3]),
+        ("0:0.3:4", [0.0, 0.1, 0.2, 0.3]),
+        ("0.5:0.5:1", [0.5]),
+        ("1", [1.0]),
+    ],
+)
+def test_ranges_and_lists(text, values):
+    assert parse_epsilons(text) == values
+
+
+@pytest.mark.parametrize("text", ["", "a", "0:1", "0:1:0", "0:1:x", "-1,2", "0:inf:3", "nan", "1:2:3:4"])
+def test_nonsense_is_refused_in_one_sentence(text):
+    with pytest.raises(ConfigError, match="--epsilons") as caught:
+        parse_epsilons(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_curve_needs_a_range(nnff):
+    result = nnff("curve", "nnff.toml", "--epsilon", "0")
+    assert result.exit_code == 2
+    assert "--epsilons" in result.stderr
+    result = nnff("curve", "nnff.toml", "--picture", "gif")
+    assert result.exit_code == 2
+    assert "png or svg" in result.stderr
