@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -108,9 +108,6 @@ class Run:
             As for `nnff.certify.certify`.
         """
         config = self.config
-        further: dict[str, Any] = {}
-        if config.certify.crosscheck:
-            further["crosscheck"] = tuple(config.certify.crosscheck)
         return certify(
             self.network,
             self.domain,
@@ -130,8 +127,9 @@ class Run:
             control=control,
             on_progress=on_progress,
             solver_options=config.solver.options,
+            crosscheck=tuple(config.certify.crosscheck),
+            evidence=Path(config.output.dir) if config.output.dir else None,
             config=config.to_record(),
-            **further,
         )
 
 

@@ -110,7 +110,9 @@ def bounds_table(certificate: Certificate, *, units: Mapping[str, str] | None = 
 
 def gap_text(gap: float) -> str:
     """Print a relative gap; nothing is known while one side is missing."""
-    # Above this the bracket has not begun to close, and more digits would say nothing.
+    # Beyond these ends more digits would say nothing: not begun to close, or closed to rounding.
+    if gap < 1e-5:  # noqa: PLR2004
+        return "below 0.001 %"
     return percent(gap) if gap < 10 else "open"  # noqa: PLR2004
 
 

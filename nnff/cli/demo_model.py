@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nnff.datasets import load_dataset
@@ -72,7 +72,7 @@ def train() -> DemoModel:
     )
     model.fit(seen, seen_target)
     return DemoModel(
-        network=read_network(model),
+        network=replace(read_network(model), output_names=(dataset.target_name,)),
         dataset=dataset,
         training_rows=len(seen),
         test_rows=len(unseen),

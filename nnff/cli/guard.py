@@ -35,7 +35,9 @@ _DEBUG = inspect.Parameter(
     "debug",
     inspect.Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
+    annotation=Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; also NNFF_DEBUG=1.")
+    ],
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -57,6 +58,10 @@ def main() -> None:
     Commands handle their own errors (see `nnff.cli.guard`); what is caught
     here went wrong before or after one.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no lines or Greek letters shows question marks instead of nothing at all.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nnff.encoding.planes import Quantity, candidate_slopes, plane_shift
+from nnff.encoding.planes import Quantity, candidate_slopes, evaluate, plane_shift
 from nnff.network import Activation
 from nnff.values import FloatArray, frozen_array
 
@@ -38,9 +38,7 @@ class Cell:
     def contains(self, m: float, d: float, slack: float = 1e-9) -> bool:
         """Tell whether (m, D) lies in the cell, up to `slack`."""
         box = self.box
-        return bool(
-            box[0] - slack <= m <= box[1] + slack and box[2] - slack <= d <= box[3] + slack
-        )
+        return bool(box[0] - slack <= m <= box[1] + slack and box[2] - slack <= d <= box[3] + slack)
 
     def envelope(self, side: Side, m: float, d: float) -> float:
         """Return the least plane above ``sign * phi`` at (m, D)."""
@@ -87,7 +85,7 @@ def make_cells(
             slopes.extend(found)
             caps.extend([np.inf] * len(found))
             if parent is not None:
-                kept = _needed(parent.planes[quantity, sign], box)
+                kept = _needed(g, (quantity, sign), parent.planes[quantity, sign], box)
                 owner.extend([(index, (quantity, sign))] * len(kept))
                 slopes.extend(kept[:, :2])
                 caps.extend(kept[:, 2])
@@ -107,36 +105,45 @@ def make_cells(
     for (index, side), slope, shift in zip(owner, slopes, shifts, strict=True):
         planes[index][side].append(np.array([*slope, shift]))
     return [
-        Cell(frozen_array(box), {side: frozen_array(_needed(np.array(rows), box)) for side, rows in own.items()})
+        Cell(
+            frozen_array(box),
+            {side: frozen_array(_needed(g, side, np.array(rows), box)) for side, rows in own.items()},
+        )
         for box, own in zip(boxes, planes, strict=True)
     ]
 
 
-def _needed(planes: FloatArray, box: FloatArray) -> FloatArray:
+def _needed(g: Activation, side: Side, planes: FloatArray, box: FloatArray) -> FloatArray:
     """Return the planes without which the envelope over the box would rise.
 
     A plane is left out only if it is nowhere on the box lower than all that
-    are kept by more than `_NEGLIGIBLE` of the spread.  That is decided
-    exactly: where the kept envelope exceeds a plane most is a vertex of the
-    envelope (the difference is concave and piecewise linear), that is, a
-    corner of the box, a crossing of two kept planes on its edge, or of three in it.
+    are kept by more than `_NEGLIGIBLE` of the envelope's largest distance from
+    the function.  That is decided exactly: where the kept envelope exceeds a
+    plane most is a vertex of the envelope (the difference is concave and
+    piecewise linear), that is, a corner of the box, a crossing of two kept
+    planes on its edge, or of three in it.
     """
     # The same planes in coordinates (u, v) that run from 0 to 1.
     origin, widths = box[[0, 2]], box[[1, 3]] - box[[0, 2]]
     unit = np.column_stack([planes[:, :2] * widths, planes[:, 2] + planes[:, :2] @ origin])
-    kept = sorted(set(np.argmin(unit @ _PROBES, axis=0).tolist()))
-    negligible = _NEGLIGIBLE * float(np.ptp(unit @ _PROBES))
+    heights = unit @ _PROBES
+    kept = [int(np.argmin(heights.mean(axis=1)))]
+    m, d = origin[:, None] + widths[:, None] * _PROBES[:2]
+    gap = heights.min(axis=0) - side[1] * evaluate(g, side[0], m, d)
+    negligible = _NEGLIGIBLE * float(gap.max())
     while True:
         probes = np.concatenate([_PROBES, _crossings(unit[kept])], axis=1)
         gains = ((unit[kept] @ probes).min(axis=0) - unit @ probes).max(axis=1)
         best = int(np.argmax(gains))
         if gains[best] <= negligible or best in kept:
-            needed: FloatArray = planes[kept]
+            needed: FloatArray = planes[sorted(kept)]
             return needed
-        kept = sorted([*kept, best])
+        kept.append(best)
 
 
-_NEGLIGIBLE = 1e-9
+_NEGLIGIBLE = 1e-2
+"""A cut quarters the gap or better: so small a share of it is made good at once, and saves rows."""
+
 _PROBES = np.stack([axis.ravel() for axis in np.meshgrid(*[np.linspace(0.0, 1.0, 5)] * 2)] + [np.ones(25)])
 """Homogeneous points of the unit square, its corners among them."""
 
@@ -162,7 +169,9 @@ def _crossings(planes: FloatArray) -> FloatArray:
         )
         u, v = (np.concatenate(axis) for axis in zip(*points, strict=True))
     # Points that are none, or lie outside, are moved in: more points do no harm.
-    return np.stack([np.clip(np.nan_to_num(u), 0.0, 1.0), np.clip(np.nan_to_num(v), 0.0, 1.0), np.ones(len(u))])
+    return np.stack(
+        [np.clip(np.nan_to_num(u), 0.0, 1.0), np.clip(np.nan_to_num(v), 0.0, 1.0), np.ones(len(u))]
+    )
 
 
 def split_boxes(box: FloatArray, m: float, d: float, axis: int, margin: float = 0.2) -> list[FloatArray]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from nnff.encoding.writer import BlockWriter
     from nnff.problem import Problem
@@ -119,7 +117,7 @@ def _write_counts(writer: BlockWriter, problem: Problem, i: int) -> tuple[Any, .
     if reach == 0:
         return (first,)
     second = writer.variable(0.0, count, integer=True)
-    if not np.isclose(reach, count):
+    if reach < count:
         writer.row([(1.0, second), (-1.0, first)], -reach, reach)
     return first, second
 

@@ -108,7 +108,8 @@ def plane_shift(
             break
         current = np.stack([m[box, i], m[box, i + 1], d[box, j], d[box, j + 1]], axis=1)
         owner = owner[box]
-    return np.maximum(proven, best)
+    bounds: FloatArray = np.maximum(proven, best)
+    return bounds
 
 
 def _height(
@@ -131,8 +132,8 @@ def _height(
         size = size + g.second_bound * np.abs(grid_d) * (np.abs(grid_m) + np.abs(grid_d))
     else:
         size = size + np.abs(grid_m) + np.abs(grid_d)
-    result: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size
-    return result
+    height: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size
+    return height
 
 
 def _remainder(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) -> FloatArray:

@@ -86,7 +86,8 @@ def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, .
         if not layer.activation.smooth:
             continue
         output = index == len(network.layers) - 1
-        boxes, owners = [], []
+        boxes: list[FloatArray] = []
+        owners: list[int] = []
         for j in range(layer.n_outputs):
             m = (known.lower[j], known.upper[j])
             low, high = known.difference_lower[j], known.difference_upper[j]

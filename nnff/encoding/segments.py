@@ -294,7 +294,7 @@ def _chord_error(g: Activation, low: FloatArray, high: FloatArray) -> FloatArray
 
 def _equi_error(g: Activation, sides: FloatArray, counts: FloatArray) -> list[FloatArray]:
     """Return equi-error breakpoints of intervals of distances from 0, shape (k, 2), nearest first."""
-    result: list[FloatArray] = [np.unique(side) if side[0] < side[1] else side[:1] for side in sides]
+    result: list[FloatArray] = list(sides)
     for count in np.unique(counts):
         if count <= 1:
             continue

@@ -81,7 +81,8 @@ class BlockWriter:
                 continue
             if abs(coefficient) < SMALLEST_COEFFICIENT:
                 ends = [coefficient * end for end in self.bounds(variable)]
-                lower, upper = lower - max(ends), upper - min(ends)
+                lower = _below(lower - _above(max(ends)))
+                upper = _above(upper - _below(min(ends)))
                 continue
             coefficients.append(coefficient)
             variables.append(variable)
@@ -97,6 +98,14 @@ class BlockWriter:
         self.block.rows.add((low, expression, high))
 
     def _infeasible_row(self) -> None:
-        """Write a row that nothing satisfies, for the compiler to report as infeasible."""
+        """Write a row that nothing satisfies, for the solver to report as infeasible."""
         impossible = self.variable(0.0, 0.0)
         self.row([(1.0, impossible)], 1.0, math.inf)
+
+
+def _below(value: float) -> float:
+    return math.nextafter(value, -math.inf)
+
+
+def _above(value: float) -> float:
+    return math.nextafter(value, math.inf)

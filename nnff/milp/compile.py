@@ -103,7 +103,9 @@ _NAMED = 2_000
 def _merge_rows(rows: Any, rhs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return (rows to keep, lower, upper) with the two halves of a range row made one."""
     seen: dict[int, int] = {}
-    keep, lower, upper = [], [], []
+    keep: list[int] = []
+    lower: list[float] = []
+    upper: list[float] = []
     for index, (row, bound) in enumerate(zip(rows, rhs, strict=True)):
         constraint, kind = row.constraint, row.bound_type
         place = seen.get(id(constraint))

@@ -71,8 +71,13 @@ class MatrixProblem(ContentValue):
         n, m = len(self.cost), len(self.row_lower)
         if not (len(self.col_lower) == len(self.col_upper) == len(self.integer) == n):
             raise ProblemError(f"the columns of a MILP disagree on their number ({n})")
-        if not (len(self.row_upper) == m and len(self.indptr) == m + 1 and len(self.indices) == len(self.data)):
+        if not (
+            len(self.row_upper) == m and len(self.indptr) == m + 1 and len(self.indices) == len(self.data)
+        ):
             raise ProblemError(f"the rows of a MILP disagree on their number ({m})")
+        if len(self.column_names) not in {0, n}:
+            raise ProblemError(f"a MILP has {len(self.column_names)} names for {n} columns")
+        self._check_structure(n)
         if not (np.isfinite(self.cost).all() and np.isfinite(self.data).all() and np.isfinite(self.offset)):
             raise ProblemError("a coefficient of the MILP is not a finite number")
         for low, high, what in (
@@ -81,6 +86,19 @@ class MatrixProblem(ContentValue):
         ):
             if np.isnan(low).any() or np.isnan(high).any():
                 raise ProblemError(f"a {what} bound of the MILP is not a number")
+
+    def _check_structure(self, n: int) -> None:
+        """Refuse index arrays that are not a matrix: solvers read them in C, unchecked."""
+        starts, indices = self.indptr, self.indices
+        if starts[0] != 0 or starts[-1] != len(indices) or (np.diff(starts) < 0).any():
+            raise ProblemError("the row starts of a MILP do not divide its entries into rows")
+        if len(indices) and not (indices.min() >= 0 and indices.max() < n):
+            raise ProblemError(f"an entry of a MILP lies outside of its {n} columns")
+        row = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        place = row * n + indices
+        # Sorted rows, the usual case, need no sorting to be seen free of duplicates.
+        if (np.diff(place) <= 0).any() and len(np.unique(place)) < len(place):
+            raise ProblemError("a MILP has two entries at one place")
 
     @property
     def n_rows(self) -> int:

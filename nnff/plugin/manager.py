@@ -88,7 +88,7 @@ class PluginManager:
         try:
             plugin = point.load()
             self.register(plugin, f"{distribution}:{point.name}", distribution, version)
-        except Exception as error:  # noqa: BLE001 - third-party code may fail in any way; it is reported
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - third-party code fails in any way; it is reported
             self._broken.append(BrokenPlugin(point.name, distribution, f"{type(error).__name__}: {error}"))
 
     def register(self, plugin: Any, name: str, distribution: str, version: str = "") -> None:
@@ -109,7 +109,7 @@ class PluginManager:
         return tuple(dict.fromkeys(self._broken))
 
     def _offers(self, kind: Kind) -> list[Found]:
-        found = []
+        found: list[Found] = []
         for implementation in getattr(self._manager.hook, kind.value).get_hookimpls():
             name = implementation.plugin_name
             distribution, version = self._origin.get(name, (name, ""))
@@ -117,7 +117,7 @@ class PluginManager:
                 specs = list(implementation.function())
                 if not all(isinstance(spec, PluginSpec) for spec in specs):
                     raise PluginError(f"{kind.value} must return a list of PluginSpec")  # noqa: TRY301
-            except Exception as error:  # noqa: BLE001 - as in _load
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - as in _load
                 broken = BrokenPlugin(name, distribution, f"{type(error).__name__}: {error}")
                 if broken not in self._broken:
                     self._broken.append(broken)

@@ -43,7 +43,7 @@ class PluginSpec:
         module_name, _, attribute = self.factory.partition(":")
         try:
             return getattr(importlib.import_module(module_name), attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"the plugin {self.name!r} cannot be loaded from {self.factory}: "
                 f"{type(error).__name__}: {error}"

@@ -23,7 +23,7 @@ _LABEL_SIZE = 13.0
 _TOP, _BOTTOM, _RIGHT = 40.0, 46.0, 14.0
 _TICK_GAP = 10.0
 _TICK_WIDTH = 90.0
-_CLOSED_FORM_ROOM = 1.6
+_CLOSED_FORM_ROOM = 1.25
 """The closed form may stretch the vertical axis by this much; beyond, it leaves the drawing."""
 
 Point = tuple[float, float]
@@ -152,8 +152,11 @@ def curve_plot(curve: Curve, unit: str, epsilon: float, width: float, height: fl
     )
 
 
-def bracket_plot(certificate: Certificate, width: float, height: float) -> Plot | None:
-    """Lay out the bracket over wall time, or return None when fewer than two changes were recorded."""
+def bracket_plot(certificate: Certificate, unit: str, width: float, height: float) -> Plot | None:
+    """Lay out the bracket over wall time, or return None when fewer than two changes were recorded.
+
+    Parameters as for `curve_plot`.
+    """
     changes = certificate.bracket
     if len(changes) < 2:  # noqa: PLR2004 - one point is no course
         return None
@@ -174,7 +177,7 @@ def bracket_plot(certificate: Certificate, width: float, height: float) -> Plot 
         x_ticks=frame.x.ticks(max(2, int(width / _TICK_WIDTH))),
         y_ticks=ticks,
         x_name="seconds",
-        y_name=f"delta, {certificate.model.output_name}",
+        y_name=f"delta, {unit}",
         band=frame.path([*upper, *reversed(lower)], close=True),
         lower=frame.path(lower),
         upper=frame.path(_finite(upper)),

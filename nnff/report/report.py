@@ -55,6 +55,7 @@ def write_report(
     frame: pd.DataFrame | None = None,
     free_attribute: Certificate | None = None,
     accuracy: Mapping[str, float] | None = None,
+    units: Mapping[str, str] | None = None,
     command: str | None = None,
     title: str = DEFAULT_TITLE,
 ) -> None:
@@ -64,7 +65,7 @@ def write_report(
     ----------
     path
         The HTML file.  Its folder must exist.
-    certificate, curve, frame, free_attribute, accuracy, command, title
+    certificate, curve, frame, free_attribute, accuracy, units, command, title
         See `render_report`.
 
     Raises
@@ -81,6 +82,7 @@ def write_report(
         frame=frame,
         free_attribute=free_attribute,
         accuracy=accuracy,
+        units=units,
         command=command,
         title=title,
     )
@@ -100,6 +102,7 @@ def render_report(
     frame: pd.DataFrame | None = None,
     free_attribute: Certificate | None = None,
     accuracy: Mapping[str, float] | None = None,
+    units: Mapping[str, str] | None = None,
     command: str | None = None,
     title: str = DEFAULT_TITLE,
 ) -> str:
@@ -112,7 +115,7 @@ def render_report(
     certificate
         What is reported.
     curve
-        Delta over epsilon for the same model.
+        Delta over epsilon for the same model, domain and metric.
     frame
         Data rows in raw units, with the certificate's features among the columns:
         adds the rows nearest to the worst pair and a plausibility note.
@@ -120,6 +123,8 @@ def render_report(
         Certificate of the same model at epsilon 0 with the sensitive attribute free.
     accuracy
         What is known about the model's quality, name to value.
+    units
+        Units of features and of the output by name, as far as they are known.
     command
         The command line that made the certificate.
     title
@@ -131,12 +136,12 @@ def render_report(
         If a feature is missing in `frame` or not a number, or the certificate's lists of
         features have different lengths.
     ProblemError
-        If `curve` or `free_attribute` belongs to another model, or `free_attribute` is
-        not at epsilon 0.
+        If `curve` is of another model, domain or metric, or `free_attribute` of another
+        model or not at epsilon 0.
     """
     _check_company(certificate, curve, free_attribute)
     style, verdict = verdict_words(certificate)
-    unit = certificate.model.output_name
+    unit = _with_unit(certificate.model.output_name, units or {})
     bars = _both(lambda width: bounds_bar(certificate, width))
     context: dict[str, Any] = {
         "title": title,
@@ -145,6 +150,7 @@ def render_report(
         "verdict": verdict,
         "inconsistent": certificate.reason is Reason.INCONSISTENT,
         "unit": unit,
+        "units": dict(units or {}),
         "model_name": _last_part(certificate.model.source) or "in memory",
         "upper": certified(certificate),
         "bars": bars,
@@ -154,7 +160,7 @@ def render_report(
         "accuracy": dict(accuracy or {}),
         "curve": None,
         "free": None,
-        "bracket": _both(lambda width: bracket_plot(certificate, width, 260.0)),
+        "bracket": _both(lambda width: bracket_plot(certificate, unit, width, 260.0)),
         "strategy": strategy_words(certificate.strategy),
         "trust": trust_words(certificate),
         "phases": [
@@ -169,7 +175,8 @@ def render_report(
     }
     if curve is not None and curve.points:
         plots = _both(lambda width: curve_plot(curve, unit, certificate.epsilon, width, 340.0))
-        context["curve"] = {"plots": plots, "points": curve.points}
+        doubtful = [c.epsilon for c in curve.certificates if c.reason is Reason.INCONSISTENT]
+        context["curve"] = {"plots": plots, "points": curve.points, "doubtful": doubtful}
     if free_attribute is not None:
         # The same axis as the bar at the top, so that the two can be compared by eye.
         cover = reach(certificate)
@@ -207,6 +214,11 @@ def _both(draw: Callable[[float], Any]) -> list[tuple[str, Any]]:
     """Lay a drawing out for both widths; nothing if there is nothing to draw."""
     drawn = [("wide", draw(_WIDE)), ("narrow", draw(_NARROW))]
     return [(name, drawing) for name, drawing in drawn if drawing is not None]
+
+
+def _with_unit(name: str, units: Mapping[str, str]) -> str:
+    unit = units.get(name, "")
+    return f"{name} ({unit})" if unit else name
 
 
 def _last_part(source: str) -> str:
@@ -256,8 +268,17 @@ def _check_company(certificate: Certificate, curve: Curve | None, free: Certific
         )
     if free is not None and free.model.fingerprint != model:
         raise ProblemError("the certificate of the free attribute is of another model; certify the same one")
-    if curve is not None and any(point.model.fingerprint != model for point in curve.certificates):
-        raise ProblemError("the curve is of another model than the certificate; make it from the same one")
+    if curve is not None and any(_question(point) != _question(certificate) for point in curve.certificates):
+        raise ProblemError(
+            "the curve is of another model, domain or metric than the certificate; make it from the same ones"
+        )
+
+
+def _question(certificate: Certificate) -> tuple[object, ...]:
+    """Return what has to be the same along a curve: delta grows with epsilon only if nothing else changes."""
+    metric = certificate.metric
+    similar = (metric.name, metric.parameters, metric.center, metric.scale)
+    return (certificate.model.fingerprint, certificate.domain, similar)
 
 
 def _check_lengths(certificate: Certificate) -> None:

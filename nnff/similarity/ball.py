@@ -19,6 +19,8 @@ same norm.  After k steps the angle is at most pi / 2^(k+1), so the fourth row h
 *Not too large.*  A rotation keeps the norm and a larger eta raises it, hence
 ``|(t1, t2)| <= |(xi_k, eta_k)| <= t3 / cos(pi / 2^(k+1))``.  Over a tree of
 depth ``L = ceil(log2 n)`` the factors multiply: the looseness is ``cos(pi / 2^(k+1))^-L - 1``.
+(The root's cone is in fact twice as fine: there the upper bounds of the intermediate xi_l are the
+radius itself, and cut where the rows do not.  This is not counted.)
 
 *Rounding.*  Cosines and sines are off by at most u = 2^-53 each, so one step as written
 maps the exact point to one that is off by at most 3 u times its norm, and k steps by 3 k u.
@@ -59,7 +61,7 @@ _ROUNDOFF = 2.0**-53
 _MOST_STEPS = 18
 # More than 3 k u for k up to _MOST_STEPS (6e-15), with room for the rounding of the bounds themselves.
 _SLACK = 2.0**-44
-_SMALLEST_UNIT = 2.0**-20
+_MOST_BITS = 20
 
 
 def checked_looseness(looseness: float) -> float:
@@ -120,14 +122,14 @@ def row_unit(epsilon: float) -> float:
 
     Solvers hold rows to an absolute tolerance, so rows are written for
     ``v / unit`` with a ball of radius about 1: otherwise a ball of radius .001 would be blurred by a
-    tolerance of 1e-7 as much as by a looseness of 1e-4.  A power of two, so that the scaled
-    coefficients and radius are exact; at least 2^-20, so that coefficients stay moderate; at most 1,
-    because shrinking coefficients has no use.
+    tolerance of 1e-7 as much as by a looseness of 1e-4, and for one of radius 1e5 the tolerance would be
+    below the precision of the numbers.  A power of two, so that the scaled coefficients and radius
+    are exact; from 2^-20 to 2^20, so that coefficients stay moderate.
     """
     if not epsilon > 0:
         return 1.0
     _, exponent = math.frexp(epsilon)
-    return max(_SMALLEST_UNIT, min(1.0, math.ldexp(1.0, exponent - 1)))
+    return math.ldexp(1.0, max(-_MOST_BITS, min(_MOST_BITS, exponent - 1)))
 
 
 def largest_magnitude(rows: RowWriter, form: Form) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -63,7 +63,7 @@ class MatrixRows:
             )
         self._lower.append(float(lower))
         self._upper.append(float(upper))
-        return _Handle(len(self._lower) - 1)
+        return _Handle(self, len(self._lower) - 1)
 
     def row(self, terms: Sequence[tuple[float, Hashable]], lower: float, upper: float) -> None:
         """Add ``lower <= sum(coefficient * variable) <= upper``; an infinite side is absent."""
@@ -83,7 +83,7 @@ class MatrixRows:
         return self._lower[column], self._upper[column]
 
     def _column(self, variable: Hashable) -> int:
-        if not isinstance(variable, _Handle) or not 0 <= variable.column < len(self._lower):
+        if not isinstance(variable, _Handle) or variable.owner is not self:
             raise PluginError(f"{variable!r} is not a variable of this writer")
         return variable.column
 
@@ -167,8 +167,8 @@ class MatrixRows:
         n = len(self.difference)
         values = [Fraction(float(d)) for d in difference]
         terms: list[dict[int, Fraction]] = [{} for _ in self._row_lower]
-        for row, column, coefficient in self._entries:
-            terms[row][column] = terms[row].get(column, Fraction(0)) + Fraction(coefficient)
+        for row, column, entry in self._entries:
+            terms[row][column] = terms[row].get(column, Fraction(0)) + Fraction(entry)
         newest: dict[int, list[int]] = {}
         for row, entries in enumerate(terms):
             newest.setdefault(max(entries, default=0), []).append(row)
@@ -179,7 +179,7 @@ class MatrixRows:
                 # A positive coefficient makes the row's lower end a lower end of the variable.
                 end = self._row_lower[row] if coefficient > 0 else self._row_upper[row]
                 if coefficient != 0 and math.isfinite(end):
-                    others = sum(c * values[j] for j, c in terms[row].items() if j != column)
+                    others = sum((c * values[j] for j, c in terms[row].items() if j != column), Fraction(0))
                     least.append((Fraction(end) - others) / coefficient)
             values.append(max(least))
         activity = [sum(c * values[j] for j, c in entries.items()) for entries in terms]
@@ -197,10 +197,11 @@ class MatrixRows:
         """Minimise; None if infeasible."""
         from scipy.optimize import linprog  # noqa: PLC0415 - a solver, imported when used
 
+        solve: Any = linprog  # its type information knows no sparse matrices
         row_lower, row_upper = np.array(self._row_lower), np.array(self._row_upper)
         equal = row_lower == row_upper
         below, above = np.isfinite(row_upper) & ~equal, np.isfinite(row_lower) & ~equal
-        result = linprog(
+        result = solve(
             cost,
             A_ub=sp.vstack([matrix[below], -matrix[above]]) if (below | above).any() else None,
             b_ub=np.concatenate([row_upper[below], -row_lower[above]]) if (below | above).any() else None,
@@ -220,7 +221,8 @@ class MatrixRows:
 class _Handle:
     """An opaque handle, so that a metric cannot come to rely on columns being numbers."""
 
-    def __init__(self, column: int) -> None:
+    def __init__(self, owner: MatrixRows, column: int) -> None:
+        self.owner = owner
         self.column = column
 
     def __repr__(self) -> str:

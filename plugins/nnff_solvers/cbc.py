@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -96,8 +96,8 @@ class CbcBackend(SolverBackend):
     completed searches: CBC's objective less the gaps that were allowed, less its increment,
     less 1e-9 relative.  Else from the log, see `nnff_solvers.cbc_log`; -inf if it does not tell.
 
-    *Gaps.*  CBC measures the relative gap without the problem's constant.  With a constant it is
-    therefore not passed on, and the search goes on to the absolute gap.
+    *Gaps.*  CBC measures the relative gap without the problem's constant.  When one is asked for, the
+    constant is therefore sent as the cost of a column that is fixed at 1.
 
     *Threads.*  More than one makes runs differ, and weakens the bound after a limit to that of the root.
 
@@ -238,15 +238,18 @@ class _Run:
 
     def send(self, child: SolverChild, start: FloatArray | None) -> None:
         self.sent = relaxed(self.problem, _LIMITS)
+        if self.options.relative_gap > 0 and self.sent.problem.offset != 0:
+            self.sent = replace(self.sent, problem=_constant_as_column(self.sent.problem))
         self.origin = write_problem(self.sent.problem, child.folder / "problem.mps")
         if start is not None and self.problem.n_integers and np.isfinite(start).all():
-            write_start(start, child.folder / "start")
+            extra = self.sent.problem.n_columns - self.problem.n_columns
+            write_start(np.concatenate([start, np.ones(extra)]), child.folder / "start")
             self.with_start = True
 
     def solve(self, child: SolverChild, native: dict[str, str], began: float) -> SolveResult:
         options, log_path = self.options, self.options.log_path or child.folder / "log"
         transfer = time.perf_counter() - began
-        applied = arguments_for(options, self.problem.offset, transfer) | native
+        applied = arguments_for(options, transfer) | native
         argv = [str(self.program), "-import", "problem.mps"]
         argv += [word for name, value in applied.items() for word in (f"-{name}", value)]
         argv += ["-mipstart", "start"] if self.with_start else []
@@ -281,11 +284,25 @@ class _Run:
 
     def _hear(self, log: CbcLog, line: str, began: float) -> None:
         if log.feed(line) and self.control is not None:
-            offset, found = self.problem.offset, log.found
+            assert self.sent is not None
+            offset, found = self.sent.problem.offset, log.found
             progress = SolveProgress(
                 log.bound + offset, found + offset, log.nodes, time.perf_counter() - began
             )
             self.control.report(progress)
+
+
+def _constant_as_column(problem: MatrixProblem) -> MatrixProblem:
+    """Return the same program with a column fixed at 1 whose cost is the constant."""
+    return replace(
+        problem,
+        cost=np.append(problem.cost, problem.offset),
+        offset=0.0,
+        col_lower=np.append(problem.col_lower, 1.0),
+        col_upper=np.append(problem.col_upper, 1.0),
+        integer=np.append(problem.integer, False),
+        column_names=(),
+    )
 
 
 def _read_log(path: Path, threads: int) -> CbcLog:

@@ -13,7 +13,7 @@ from nnff.solver import BoundOrigin, Limit, PointStatus, Termination
 from nnff.solver.child import ChildEnd, EndReason
 from nnff_solvers.cbc_files import CbcSolution, read_solution
 from nnff_solvers.cbc_log import CbcLog, lowered
-from nnff_solvers.cbc_options import INCREMENT, has_relative_gap
+from nnff_solvers.cbc_options import INCREMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class Answer:
         problem, log = self.problem, self.log
         if log.errors != 0:
             return self._cut_short() | self._facts(None, -math.inf, BoundOrigin.NONE)
-        solution = read_solution(self.solution_path, len(self.origin), problem.n_columns)
+        solution = read_solution(self.solution_path, len(self.origin), self.sent.problem.n_columns)
         termination = log.termination(integers=problem.n_integers > 0)
         if termination is Termination.INFEASIBLE:
             # Sound for the program as well: the relaxation that was sent contains it.
@@ -123,7 +123,8 @@ class Answer:
         if solution is None or not np.isfinite(solution.x).all():
             return None
         # Columns that were widened before they were sent go back into their interval.
-        x = np.clip(solution.x, problem.col_lower, problem.col_upper)
+        # One column more carried the constant, if it was sent.
+        x = np.clip(solution.x[: problem.n_columns], problem.col_lower, problem.col_upper)
         return x if problem.violation(x) <= _POINT_TOLERANCE else None
 
     def _bound(
@@ -155,7 +156,7 @@ class Answer:
         if solution is not None and abs(solution.objective - printed) <= 2 * (printed - value) + _SLACK:
             value = min(printed, solution.objective)  # the same number, with all its digits
         gap = options.absolute_gap
-        if has_relative_gap(options, self.problem.offset):
+        if options.relative_gap > 0:
             # CBC stops when value - bound <= ratio * max(|value|, |bound|), which for
             # ratio < 1 implies value - bound <= ratio / (1 - ratio) * |value|.
             ratio = options.relative_gap

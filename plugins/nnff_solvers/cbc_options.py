@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nnff.solver import SolveOptions
     from nnff.solver.child import SolverChild
 
-__all__ = ["INCREMENT", "arguments_for", "has_relative_gap", "resolve_native"]
+__all__ = ["INCREMENT", "arguments_for", "resolve_native"]
 
 INCREMENT = 1e-9
 """A branch is cut off unless it promises to be better than the best point by this; CBC's default is 1e-5."""
@@ -43,6 +43,7 @@ _RESERVED = {
     "cutoff": "it hides part of the program, so that bounds no longer hold",
     "fakeBound": "it hides part of the program, so that bounds no longer hold",
     "increment": "it is part of how bounds are read",
+    "preprocess": "CBC's preprocessing cuts off optimal points",
     "direction": "every program is a minimisation",
     "errorsAllowed": "every number must be read",
     "dualTolerance": "bounds depend on it",
@@ -61,34 +62,31 @@ _CONFIRMED = re.compile(r"\S+ was changed from |Option for \S+ changed from |usi
 _BANNER = re.compile(r"Welcome to|Version|Build Date|Revision|command line|Total time|$")
 
 
-def has_relative_gap(options: SolveOptions, offset: float) -> bool:
-    """Whether CBC may stop at the relative gap; it would measure it without the constant `offset`."""
-    return options.relative_gap > 0 and offset == 0
-
-
-def arguments_for(options: SolveOptions, offset: float, elapsed: float) -> dict[str, str]:
+def arguments_for(options: SolveOptions, elapsed: float) -> dict[str, str]:
     """Return CBC's parameters for `options`, native ones aside.
 
     Parameters
     ----------
     options
         What was asked.
-    offset
-        The constant of the problem's objective.
     elapsed
         Seconds of the time limit that are already gone.
     """
     # A reduced cost of the wrong sign, times the width of its column, is an error of the bound.
     dual = min(1e-7, max(options.feasibility_tolerance, 1e-9))
     wanted = {
+        # The integer preprocessing of 2.10.3 cuts off optimal points: 1 in 100 random programs of ten
+        # columns ends "optimal" at a false value, wrong in the first digit as often as not.
+        # Without it no such case was seen among many thousands.
+        "preprocess": "off",
         "timeMode": "elapsed",
         "primalTolerance": repr(options.feasibility_tolerance),
         "dualTolerance": repr(dual),
         "integerTolerance": repr(options.integrality_tolerance),
-        "preTolerance": f"{max(min(1e-8, options.feasibility_tolerance), 1e-12):.17g}",
+        "preTolerance": repr(max(min(1e-8, options.feasibility_tolerance), 1e-12)),
         "increment": repr(INCREMENT),
         "allowableGap": repr(options.absolute_gap),
-        "ratioGap": f"{options.relative_gap if has_relative_gap(options, offset) else 0.0:.17g}",
+        "ratioGap": repr(options.relative_gap),
     }
     if options.time_limit is not None:
         wanted["seconds"] = f"{max(0.01, options.time_limit - elapsed):.6f}"

@@ -125,42 +125,43 @@ def apply_options(highs: Any, wanted: Mapping[str, Any]) -> None:
             raise UnsupportedOptionError(f"the solver 'highs' does not accept the option {name} = {value!r}")
 
 
-def row_exponents(indptr: IntArray, data: FloatArray) -> IntArray:
-    """Return k per row such that the row times 2^k holds no entry that HiGHS would drop.
+def row_exponents(indptr: IntArray, data: FloatArray, lower: FloatArray, upper: FloatArray) -> IntArray:
+    """Return k per row such that HiGHS takes the row times 2^k as it stands.
 
     HiGHS drops entries of at most 1e-12 without changing the row's bounds.
     With a column a billion units wide that moves a row by 1e-3 and falsifies
     the bound.  Multiplying the row and its bounds by a power of two is
-    exact in floating point, so the program stays the same.
+    exact in floating point, so the program stays the same.  Among the possible powers the one
+    that brings the largest entry to about 1 is preferred: an entry of 1e-12
+    would count for nothing against HiGHS's absolute tolerance.  Rows that need nothing are left alone.
 
     Raises
     ------
     Rejected
-        If a row's entries span more than HiGHS can hold.
+        If a row's entries and bounds span more than HiGHS can hold.
     """
     rows = len(indptr) - 1
     exponents = np.zeros(rows, dtype=np.int64)
     size = np.abs(data)
-    lost = (size > 0) & (size <= SMALL_MATRIX_VALUE)
-    if not lost.any() and not (size >= LARGE_MATRIX_VALUE).any():
+    unheld = ((size > 0) & (size <= SMALL_MATRIX_VALUE)) | (size >= LARGE_MATRIX_VALUE)
+    if not unheld.any():
         return exponents
     owner = np.repeat(np.arange(rows), np.diff(indptr))
-    for row in np.unique(owner[lost | (size >= LARGE_MATRIX_VALUE)]):
+    for row in np.unique(owner[unheld]):
         entries = size[indptr[row] : indptr[row + 1]]
         least, largest = float(entries[entries > 0].min()), float(entries.max())
-        # Room on both sides of [1e-12, 1e15]; the entries are put at its lower or its upper end.
-        if least <= SMALL_MATRIX_VALUE:
-            exponent = math.ceil(math.log2(2 * SMALL_MATRIX_VALUE) - math.log2(least))
-        else:
-            exponent = -math.ceil(math.log2(largest) - math.log2(LARGE_MATRIX_VALUE / 2))
-        if not (
-            math.ldexp(least, exponent) > SMALL_MATRIX_VALUE
-            and math.ldexp(largest, exponent) < LARGE_MATRIX_VALUE
-        ):
+        ends = [abs(float(end)) for end in (lower[row], upper[row]) if math.isfinite(end)]
+        # One step of slack against the rounding of the logarithms.
+        low = math.floor(math.log2(SMALL_MATRIX_VALUE) - math.log2(least)) + 2
+        high = math.ceil(math.log2(LARGE_MATRIX_VALUE) - math.log2(largest)) - 2
+        for end in filter(None, ends):
+            high = min(high, math.ceil(math.log2(INFINITE_BOUND) - math.log2(end)) - 2)
+        if low > high:
             raise Rejected(
-                f"row {row} has coefficients from {least:g} to {largest:g}, a span that HiGHS cannot hold"
+                f"row {row} has coefficients from {least:g} to {largest:g} and bounds up to "
+                f"{max(ends, default=0.0):g}, a span that HiGHS cannot hold"
             )
-        exponents[row] = exponent
+        exponents[row] = min(max(-math.floor(math.log2(largest)), low), high)
     return exponents
 
 
@@ -203,7 +204,7 @@ def scaled_rows(
     Rejected
         If it cannot hold them.
     """
-    exponents = row_exponents(indptr, data)
+    exponents = row_exponents(indptr, data, lower, upper)
     if exponents.any():
         data = _scaled(data, np.repeat(exponents, np.diff(indptr)))
     lower, upper = scaled_bounds(lower, upper, exponents)

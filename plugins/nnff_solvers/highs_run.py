@@ -164,8 +164,8 @@ class HighsRun:
         except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
             self.failure = self.failure or error
             self._ask(StopReason.FAILURE)
-        if self._stop.is_set():
-            event.interrupt()
+        # Said either way: HiGHS keeps the answer of an earlier run of the same instance.
+        event.interrupt(self._stop.is_set())
 
     def _look(self, seen: Any) -> None:
         if self.control is not None and self.control.interrupted:

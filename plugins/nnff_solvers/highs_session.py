@@ -94,6 +94,8 @@ class HighsSession(LpSession):
     def set_objective(self, cost: FloatArray, offset: float = 0.0) -> None:
         """Minimise ``cost x + offset`` from now on."""
         cost = _floats(cost, len(self._cost), "cost", finite=True)
+        if not math.isfinite(offset):
+            raise ProblemError(f"the offset of a linear program is {offset}, which is not finite")
         changed = np.flatnonzero(cost != self._cost)
         highs = self._open()
         _accept(highs.changeColsCost(len(changed), changed.astype(np.int32), cost[changed]))
@@ -174,29 +176,36 @@ class HighsSession(LpSession):
         highs = self._open()
         if control is not None and control.interrupted:
             return LpResult(Termination.INTERRUPTED, raw_status="interrupted before it began")
+        began = time.perf_counter()
+        result = self._run(highs, time_limit, control)
+        if result.termination in _FAILED and self._usable:
+            # A basis or factor from before the changes can mislead the simplex method: once more without.
+            highs.clearSolver()
+            left = None if time_limit is None else max(time_limit - (time.perf_counter() - began), 1e-3)
+            result = self._run(highs, left, control)
+        return replace(result, seconds=time.perf_counter() - began)
+
+    def _run(self, highs: Any, time_limit: float | None, control: SolveControl | None) -> LpResult:
         # HiGHS's clock runs through the life of an instance.
         limit = math.inf if time_limit is None else highs.getRunTime() + time_limit
         apply_options(highs, {"time_limit": limit})
         run = HighsRun(highs, control, time_limit)
-        began = time.perf_counter()
         # An exception that arrives while waiting may leave HiGHS running.
         self._usable = False
         run.run()
-        seconds = time.perf_counter() - began
         if not run.finished:
             overtime = run.reason is StopReason.OVERTIME
             return LpResult(
                 Termination.LIMIT if overtime else Termination.INTERRUPTED,
                 limit=Limit.TIME if overtime else None,
-                seconds=seconds,
                 raw_status="abandoned",
                 message="HiGHS has not stopped when asked to; the session is closed",
             )
         self._usable = True
         if run.failure is not None:
             message = f"HiGHS failed: {type(run.failure).__name__}: {run.failure}"
-            return LpResult(Termination.ERROR, seconds=seconds, message=message)
-        return self._read(run, seconds)
+            return LpResult(Termination.ERROR, message=message)
+        return self._read(run)
 
     def close(self) -> None:
         """Release HiGHS's memory."""
@@ -207,7 +216,7 @@ class HighsSession(LpSession):
             raise SolverError("this LP session is closed")
         return self._highs
 
-    def _read(self, run: HighsRun, seconds: float) -> LpResult:
+    def _read(self, run: HighsRun) -> LpResult:
         highs = run.highs
         termination, limit = why_stopped(run)
         info, solution = highs.getInfo(), highs.getSolution()
@@ -221,7 +230,6 @@ class HighsSession(LpSession):
         bound = math.inf if termination is Termination.INFEASIBLE else self._bound(duals)
         if objective is not None:
             bound = min(bound, objective)
-        failed = termination in {Termination.NUMERICAL, Termination.ERROR}
         return LpResult(
             termination,
             limit=limit,
@@ -231,9 +239,8 @@ class HighsSession(LpSession):
             row_duals=duals,
             reduced_costs=reduced,
             iterations=max(int(info.simplex_iteration_count), 0),
-            seconds=seconds,
             raw_status=highs.modelStatusToString(highs.getModelStatus()),
-            message=f"HiGHS stopped with {highs.getModelStatus().name}" if failed else "",
+            message=f"HiGHS stopped with {highs.getModelStatus().name}" if termination in _FAILED else "",
         )
 
     def _bound(self, duals: FloatArray | None) -> float:
@@ -245,6 +252,7 @@ class HighsSession(LpSession):
         return max(self._evaluator(self._cost, self._offset, rows, columns, y) for y in candidates)
 
 
+_FAILED = frozenset({Termination.NUMERICAL, Termination.ERROR})
 _FEASIBLE = 2  # HighsInfo.primal_solution_status: kSolutionStatusFeasible
 
 

@@ -59,7 +59,8 @@ def test_flags_alone_ask_the_same_question(nnff):
     by_file = Certificate.from_json(nnff("certify", "nnff.toml", "--json").stdout)
     flags = (
         "--model=model.onnx --data=people.csv --target=income --sensitive-features=sex --domain=data "
-        "--integer=sex --epsilon=0.1 --scale=minmax --free=sex --time-limit=20 --output= --set certify.gap=0.01"
+        "--integer=sex --epsilon=0.1 --scale=minmax --free=sex --time-limit=20 --output= "
+        "--set certify.gap=0.01"
     )
     result = nnff("certify", *flags.split(), "--json")
     assert result.exit_code == 0, result.stderr

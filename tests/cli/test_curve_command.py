@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+import nnff.run as nnff_run
 from nnff.certify import Certificate
 from nnff.cli.curve_command import parse_epsilons
 from nnff.errors import ConfigError
@@ -56,6 +57,23 @@ def test_nonsense_is_refused_in_one_sentence(text):
     with pytest.raises(ConfigError, match="--epsilons") as caught:
         parse_epsilons(text)
     assert "\n" not in str(caught.value)
+
+
+def test_an_interruption_keeps_the_points_so_far(nnff, place, monkeypatch):
+    real, asked = nnff_run.certify, []
+
+    def certify(*arguments, control, **keywords):
+        asked.append(arguments[3])
+        if len(asked) == 2:
+            control.interrupt()
+        return real(*arguments, control=control, **keywords)
+
+    monkeypatch.setattr(nnff_run, "certify", certify)
+    result = nnff("curve", "nnff.toml", "--epsilons", "0.1,0.2,0.3")
+    assert result.exit_code == 130
+    assert asked == [0.1, 0.2]
+    assert pd.read_csv(place / "out/curve.csv")["epsilon"].tolist() == [0.1, 0.2]
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:3]] == ["0.1", "0.2"]
 
 
 def test_a_curve_needs_a_range(nnff):

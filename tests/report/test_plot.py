@@ -83,7 +83,7 @@ def test_a_single_point_is_a_curve_too(certificate):
 
 def test_the_bracket_is_a_staircase_that_starts_open(certificate):
     made = certificate()
-    plot = bracket_plot(made, 720.0, 260.0)
+    plot = bracket_plot(made, "k$", 720.0, 260.0)
     lower, upper = points(plot.lower), points(plot.upper)
     assert len(lower) == 2 * len(made.bracket)
     assert len(upper) == 2 * (len(made.bracket) - 1)
@@ -96,10 +96,10 @@ def test_the_bracket_is_a_staircase_that_starts_open(certificate):
 
 
 def test_no_course_without_changes(certificate):
-    assert bracket_plot(certificate(bracket=[]), 720.0, 260.0) is None
-    assert bracket_plot(certificate(bracket=[(0.1, 0.0, 1.0)]), 720.0, 260.0) is None
+    assert bracket_plot(certificate(bracket=[]), "k$", 720.0, 260.0) is None
+    assert bracket_plot(certificate(bracket=[(0.1, 0.0, 1.0)]), "k$", 720.0, 260.0) is None
 
 
 def test_a_contradiction_is_not_described_as_certified(certificate):
-    plot = bracket_plot(certificate(reason=Reason.INCONSISTENT), 720.0, 260.0)
+    plot = bracket_plot(certificate(reason=Reason.INCONSISTENT), "k$", 720.0, 260.0)
     assert "certified ∞" in plot.description

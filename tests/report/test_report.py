@@ -73,27 +73,27 @@ def test_no_claim_that_the_numbers_do_not_carry(certificate, curve, frame, free)
     assert not re.search(r"\bfair|complian|unbiased|discriminat", html)
 
 
-def test_foreign_text_is_text(certificate, curve, witness, run, page):
+def test_foreign_text_is_text(certificate, witness, run, page):
     made = certificate()
     names = [NASTY, "income", "score", "B"]
+    foreign = certificate(
+        detail=NASTY,
+        strategy=NASTY,
+        domain=made.domain.model_copy(update={"feature_names": names}),
+        witness=witness(feature_names=names, origin=NASTY),
+        model=made.model.model_copy(update={"output_name": NASTY, "source": NASTY, "architecture": NASTY}),
+        metric=made.metric.model_copy(update={"name": NASTY, "parameters": {NASTY: NASTY}}),
+        sensitive_features=[NASTY],
+        runs=[run(solver=NASTY, message=NASTY, options={NASTY: NASTY})],
+        phases={NASTY: 1.0},
+        environment={NASTY: NASTY},
+        config={NASTY: NASTY},
+    )
     html = render_report(
-        certificate(
-            detail=NASTY,
-            strategy=NASTY,
-            domain=made.domain.model_copy(update={"feature_names": names}),
-            witness=witness(feature_names=names, origin=NASTY),
-            model=made.model.model_copy(
-                update={"output_name": NASTY, "source": NASTY, "architecture": NASTY}
-            ),
-            metric=made.metric.model_copy(update={"name": NASTY, "parameters": {NASTY: NASTY}}),
-            sensitive_features=[NASTY],
-            runs=[run(solver=NASTY, message=NASTY, options={NASTY: NASTY})],
-            phases={NASTY: 1.0},
-            environment={NASTY: NASTY},
-            config={NASTY: NASTY},
-        ),
-        curve=curve(),
+        foreign,
+        curve=Curve.from_certificates([foreign]),
         accuracy={NASTY: 1.0},
+        units={NASTY: NASTY},
         command=NASTY,
         title=NASTY,
     )
@@ -256,6 +256,16 @@ def test_what_the_sensitive_attribute_does_is_a_range(certificate, free, page):
     assert "That is 48 % to 53 % of the delta at epsilon 0.1." in text.replace("\u00a0", " ")
 
 
+def test_units_stand_beside_the_names(certificate, curve, page):
+    units = {"age": "years", "house price in k$": "1000 USD", "B": "", "elsewhere": "parsecs"}
+    seen = page(render_report(certificate(), curve=curve(), units=units))
+    assert "age years 40 41 1" in seen.text
+    assert "house price in k$ (1000 USD) (output)" in seen.text
+    assert seen.text.count("delta, house price in k$ (1000 USD)") == 4
+    assert "parsecs" not in seen.text
+    assert "USD" not in page(render_report(certificate())).text
+
+
 def test_no_share_without_both_bounds(certificate, free, page):
     text = page(render_report(certificate(), free_attribute=free(delta_upper=math.inf))).text
     assert "without a certified bound" in text
@@ -264,12 +274,23 @@ def test_no_share_without_both_bounds(certificate, free, page):
 
 def test_results_of_another_model_are_refused(certificate, curve, free):
     other = certificate().model.model_copy(update={"fingerprint": "c" * 64})
-    with pytest.raises(ProblemError, match="curve is of another model"):
+    with pytest.raises(ProblemError, match="curve is of another model, domain or metric"):
         render_report(certificate(), curve=curve(model=other))
+    metric = certificate().metric.model_copy(update={"parameters": {"p": 1}})
+    with pytest.raises(ProblemError, match="curve is of another model, domain or metric"):
+        render_report(certificate(), curve=curve(metric=metric))
     with pytest.raises(ProblemError, match="free attribute is of another model"):
         render_report(certificate(), free_attribute=free(model=other))
     with pytest.raises(ProblemError, match=r"is at epsilon 0\.1"):
         render_report(certificate(), free_attribute=free(epsilon=0.1))
+
+
+def test_a_curve_with_a_contradiction_is_marked(certificate, curve, page):
+    warning = "The run at epsilon 0.2 contradicted itself"
+    points = [certificate(epsilon=0.1), certificate(epsilon=0.2, reason=Reason.INCONSISTENT)]
+    text = page(render_report(certificate(), curve=Curve.from_certificates(points))).text
+    assert warning in text
+    assert "contradicted itself" not in page(render_report(certificate(), curve=curve())).text
 
 
 def test_lists_of_different_lengths_are_refused(certificate):

@@ -157,7 +157,9 @@ def test_grandchildren_die_with_the_child(tmp_path):
 
 
 def test_the_log_is_followed_line_by_line(tmp_path):
-    code = "import time\nfor i in range(5): print(i, flush=True); time.sleep(0.05)\nprint('unfinished', end='')"
+    code = (
+        "import time\nfor i in range(5): print(i, flush=True); time.sleep(0.05)\nprint('unfinished', end='')"
+    )
     lines: list[str] = []
     with SolverChild() as child:
         tail = LogTail(child.folder / "log", lines.append)

@@ -90,19 +90,34 @@ def test_a_log_that_cannot_be_written_is_refused(backend, tmp_path):
         backend.solve(knapsack(0).problem, SolveOptions(log_path=tmp_path / "missing" / "highs.log"))
 
 
-def test_rows_with_tiny_coefficients_are_scaled_exactly():
-    data = np.array([1.0, 2.0**-60, 3.0, 1.0, 2.0**60])
-    indptr = np.array([0, 2, 3, 5])
-    exponents = row_exponents(indptr, data)
-    scaled = np.abs(np.ldexp(data, np.repeat(exponents, np.diff(indptr))))
+def exponents_of(*rows, bound=1.0):
+    indptr = np.cumsum([0] + [len(row) for row in rows])
+    upper = np.full(len(rows), bound)
+    return row_exponents(indptr, np.concatenate(rows), np.full(len(rows), -np.inf), upper)
+
+
+def test_rows_that_highs_would_maim_are_scaled_by_powers_of_two():
+    tiny, normal, huge = [1.0, 2.0**-60], [3.0], [1.0, 2.0**60]
+    exponents = exponents_of(tiny, normal, huge)
     assert exponents[1] == 0
-    assert (scaled > SMALL_MATRIX_VALUE).all()
-    assert (scaled < LARGE_MATRIX_VALUE).all()
+    for row, exponent in ((tiny, exponents[0]), (huge, exponents[2])):
+        scaled = np.ldexp(row, exponent)
+        assert (scaled > SMALL_MATRIX_VALUE).all()
+        assert (scaled < LARGE_MATRIX_VALUE).all()
+
+
+def test_a_row_of_tiny_coefficients_only_becomes_a_normal_one():
+    assert exponents_of([2.0**-50, 2.0**-51]).tolist() == [50]
+    # Unless its bound would then count as infinite.
+    [exponent] = exponents_of([2.0**-50, 2.0**-51], bound=2.0**40)
+    assert 11 < exponent < 27
 
 
 def test_a_row_that_cannot_be_held_is_an_error_not_an_answer(backend):
     with pytest.raises(Rejected, match="row 1"):
-        row_exponents(np.array([0, 1, 3]), np.array([1.0, 1e-13, 1e16]))
+        exponents_of([1.0], [1e-13, 1e16])
+    with pytest.raises(Rejected, match="row 0"):
+        exponents_of([1e-13], bound=1e19)
     problem = dense_problem([-1, 0], [[1e16, 1e-13]], [(-math.inf, 1e15)], [(0, 1)] * 2)
     result = backend.solve(problem, SolveOptions())
     assert result.termination is Termination.ERROR
