@@ -20,7 +20,7 @@ __all__ = ["MatrixRows"]
 
 # The tightest that HiGHS takes; its default of 1e-7 would blur small balls.
 _TOLERANCES = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-_INFEASIBLE = 2
+_OPTIMAL, _INFEASIBLE = 0, 2
 
 
 class MatrixRows:
@@ -213,7 +213,7 @@ class MatrixRows:
         )
         if result.status == _INFEASIBLE:
             return None
-        if result.x is None:
+        if result.status != _OPTIMAL:
             raise PluginError(f"the linear program over the metric's rows cannot be solved: {result.message}")
         return np.asarray(result.x, dtype=np.float64)
 

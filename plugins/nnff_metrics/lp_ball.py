@@ -125,7 +125,14 @@ def _by_ratio(theta: FloatArray, size: FloatArray, room: FloatArray) -> tuple[In
     """Return the order of falling ``size / theta`` per row, and what the coordinates before it use up."""
     order = np.argsort(-size / theta, axis=1, kind="stable")
     cost = np.take_along_axis(theta * room, order, axis=1)
-    return order, np.cumsum(cost, axis=1) - cost
+    return order, _before(cost)
+
+
+def _before(values: FloatArray) -> FloatArray:
+    """Return the sums of what stands before each entry; subtracting from whole sums would cancel."""
+    sums = np.zeros_like(values)
+    np.cumsum(values[:, :-1], axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _bound_1(theta: FloatArray, size: FloatArray, room: FloatArray, epsilon: float) -> FloatArray:
@@ -161,14 +168,17 @@ def _speed_2(c: FloatArray, q: FloatArray) -> FloatArray:
     reach = np.take_along_axis(reach, order, axis=1)
     full = np.take_along_axis(q * q, order, axis=1)
     slope = np.take_along_axis(c * c, order, axis=1)
-    before = np.cumsum(full, axis=1) - full
+    before = _before(full)
     moving = np.cumsum(slope[:, ::-1], axis=1)[:, ::-1]
     # At s = reach_j the coordinates before j are full and those from j on still move.
     spent = before + np.where(moving > 0, reach * reach * moving, 0.0)
     beyond = spent >= 1
     first = beyond.argmax(axis=1)[:, None]
     missing = np.maximum(1 - np.take_along_axis(before, first, axis=1), 0.0)
-    speed = np.sqrt(missing / np.take_along_axis(moving, first, axis=1))
+    movers = np.take_along_axis(moving, first, axis=1)
+    # Rounding can find the ball spent only when nothing moves any more: then everything has just become full.
+    all_full = np.where(np.isfinite(reach), reach, 0.0).max(axis=1, keepdims=True)
+    speed = np.where(movers > 0, np.sqrt(missing / movers), all_full)
     return np.where(beyond.any(axis=1, keepdims=True), speed, np.inf)
 
 

@@ -14,6 +14,7 @@ from nnff.solver.child import ChildEnd, EndReason
 from nnff_solvers.cbc_files import CbcSolution, read_solution
 from nnff_solvers.cbc_log import CbcLog, lowered
 from nnff_solvers.cbc_options import INCREMENT
+from nnff_solvers.points import usable_point
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer"]
 
 _SLACK = 1e-9
-_POINT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ class Answer:
             return {"termination": termination} | self._facts(None, math.inf, BoundOrigin.LOG)
         if termination is Termination.UNBOUNDED and not self.sent.same:
             return self._error("CBC calls the relaxation unbounded that it was sent", Termination.NUMERICAL)
-        x = self._point(solution) if self._holds_point(termination) else None
+        x = None
+        if solution is not None and self._holds_point(termination):
+            # One column more carried the constant, if it was sent.
+            x = usable_point(problem, solution.x[: problem.n_columns])
         if termination is Termination.OPTIMAL and x is None:
             return self._error(
                 "CBC's optimal point breaks the program it was found for, or is missing",
@@ -118,15 +121,6 @@ class Answer:
             return self.log.found < math.inf
         return termination is Termination.OPTIMAL
 
-    def _point(self, solution: CbcSolution | None) -> FloatArray | None:
-        problem = self.problem
-        if solution is None or not np.isfinite(solution.x).all():
-            return None
-        # Columns that were widened before they were sent go back into their interval.
-        # One column more carried the constant, if it was sent.
-        x = np.clip(solution.x[: problem.n_columns], problem.col_lower, problem.col_upper)
-        return x if problem.violation(x) <= _POINT_TOLERANCE else None
-
     def _bound(
         self, termination: Termination | None, solution: CbcSolution | None, x: FloatArray | None
     ) -> tuple[float, BoundOrigin]:
@@ -147,7 +141,7 @@ class Answer:
 
     def _completed(self, solution: CbcSolution | None) -> float:
         """Return what a completed search proves: no point is better than CBC's, but for what was allowed."""
-        options, text = self.options, self.log.completed or self.log.value
+        text = self.log.completed or self.log.value
         if text is None:
             return -math.inf
         printed = float(text)
@@ -155,13 +149,22 @@ class Answer:
         value = lowered(text) - (0.0 if self.log.completed else 1e-8)
         if solution is not None and abs(solution.objective - printed) <= 2 * (printed - value) + _SLACK:
             value = min(printed, solution.objective)  # the same number, with all its digits
-        gap = options.absolute_gap
-        if options.relative_gap > 0:
-            # CBC stops when value - bound <= ratio * max(|value|, |bound|), which for
-            # ratio < 1 implies value - bound <= ratio / (1 - ratio) * |value|.
-            ratio = options.relative_gap
-            gap = max(gap, ratio / (1 - ratio) * abs(value) if ratio < 1 else math.inf)
-        return value - gap - INCREMENT
+        return value - self._gap(value) - INCREMENT
+
+    def _gap(self, value: float) -> float:
+        """Return how far below `value` the search may have left branches because gaps were allowed.
+
+        CBC prints the gap at which a search ends.  There may be several, of searches within the search;
+        later points are only better, so that the final value less the largest gap is below all bounds.
+        Without a printed gap: CBC ends when value - bound <= ratio * max(|value|, |bound|), which for
+        ratio < 1 implies value - bound <= ratio / (1 - ratio) * |value|.
+        """
+        absolute, ratio = self.options.absolute_gap, self.options.relative_gap
+        if absolute == 0 and ratio == 0:
+            return 0.0
+        if self.log.gaps:
+            return max(self.log.gaps)
+        return max(absolute, ratio / (1 - ratio) * abs(value) if ratio < 1 else math.inf)
 
     def _proven(self, solution: CbcSolution | None) -> float:
         """Prove a bound of a continuous program from the row duals; without any, from the box."""

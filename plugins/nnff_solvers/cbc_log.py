@@ -47,6 +47,7 @@ _PARTIAL = re.compile(
 _COMPLETED = re.compile(
     rf"Cbc0001I Search completed - best objective {_NUMBER}, took \d+ iterations and (\d+) nodes"
 )
+_GAP = re.compile(rf"Cbc0011I Exiting as integer gap of {_NUMBER} less than")
 _VALUE = re.compile(rf"Objective value: +{_NUMBER}$")
 _LINEAR = re.compile(rf"Optimal objective {_NUMBER} - ")
 _COMPLAINT = re.compile(
@@ -111,6 +112,8 @@ class CbcLog:
         How the search ended, and the words after ``Result -``.
     nodes, found
         Nodes, and a number just below the objective of the best point (+inf without one).
+    gaps
+        Gaps between best point and bound at which searches ended, rounded up.
     completed, value
         Objective as printed at the end of a completed search, and in the ``Result`` block.
     """
@@ -123,6 +126,7 @@ class CbcLog:
     result: str = ""
     nodes: int = 0
     found: float = math.inf
+    gaps: list[float] = field(default_factory=list)
     completed: str | None = None
     value: str | None = None
     _tree: list[float] = field(default_factory=list)
@@ -147,6 +151,8 @@ class CbcLog:
         elif code == "Cbc0001I" and (match := _COMPLETED.match(line)):
             self._best(match[1])
             self.completed, self.nodes = match[1], int(match[2])
+        elif code == "Cbc0011I" and (match := _GAP.match(line)):
+            self.gaps.append(-lowered("-" + match[1].lstrip("-+")))
         elif code == "Cbc0044I":
             self._restarted = True
         elif code in _LIMIT_LINES:

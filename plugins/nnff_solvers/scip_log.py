@@ -19,6 +19,8 @@ class ScipLog:
         objective of the best point, +inf without one; nodes.
     errors
         SCIP's error messages.
+    status
+        SCIP's own words for why it stopped.
     """
 
     def __init__(self) -> None:
@@ -26,12 +28,26 @@ class ScipLog:
         self.objective = math.inf
         self.nodes = 0
         self.errors: list[str] = []
+        self.status = ""
         self._columns: list[str] = []
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether SCIP has found the program unbounded."""
+        return self.status.endswith("[unbounded]")
+
+    def _error(self, text: str) -> None:
+        # "Error <-12> in function call" only says who was told of the error; and this interface
+        # makes the last one with every model, harmlessly.
+        if not text.startswith(("Error <", "SCIPcatchEvent")):
+            self.errors.append(text)
 
     def feed(self, line: str) -> bool:
         """Take one line; tell whether it was a row of the table."""
         if "ERROR: " in line:
-            self.errors.append(line.partition("ERROR: ")[2].strip())
+            self._error(line.partition("ERROR: ")[2].strip())
+        if line.startswith("SCIP Status"):
+            self.status = line.partition(":")[2].strip()
         fields = [field.strip() for field in line.split("|")]
         if "dualbound" in fields:
             self._columns = fields

@@ -64,8 +64,8 @@ def test_a_plugin_is_found_with_its_distribution(install):
         ),
         # Found, but failing when asked.
         (
-            "from nnff.plugin import hookimpl\n@hookimpl\ndef nnff_solvers():\n    raise OSError('no disk')\n",
-            "OSError: no disk",
+            "from nnff.plugin import hookimpl\n@hookimpl\ndef nnff_solvers():\n    raise OSError('full')\n",
+            "OSError: full",
         ),
         (
             "from nnff.plugin import hookimpl\n@hookimpl\ndef nnff_solvers():\n    raise SystemExit\n",
@@ -100,7 +100,7 @@ def test_two_distributions_with_one_name_are_both_named(install):
         "second-solver", "second_plugin", good("fast", "second_plugin")
     )
     manager = PluginManager(points)
-    with pytest.raises(PluginConflictError, match="'fast'.*first-solver.*second-solver"):
+    with pytest.raises(PluginConflictError, match=r"'fast'.*first-solver.*second-solver"):
         manager.found(Kind.SOLVER)
     # Nothing else suffers.
     assert manager.found(Kind.METRIC) == {}

@@ -9,7 +9,7 @@ import pytest
 from nnff.errors import SimilarityError
 from nnff.similarity import metric, weights_from_ranking
 
-NAMES = tuple(["CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT"])
+NAMES = ("CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT")
 RANKED = ["RM", "LSTAT", "INDUS", "NOX", "CRIM", "AGE", "DIS", "TAX", "PTRATIO", "ZN", "RAD", "CHAS"]
 
 

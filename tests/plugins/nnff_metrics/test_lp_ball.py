@@ -27,13 +27,16 @@ def exactly_inside(p, weights, d, epsilon):
 def case(rng, n, epsilon):
     """Weights (some 0), a form (some coefficients 0) and a box that binds here and there."""
     weights = rng.choice([0.0, 1.0, 1 / 3, 2 / 90, 7.0], size=n) * rng.choice([1.0, rng.uniform(0.1, 9)])
+    if rng.random() < 0.3:
+        # A ball that a single coordinate spends, up to rounding.
+        weights[1:] = 0.0
     form = rng.normal(size=n) * rng.choice([0.0, 1e-4, 1.0, 1.0], size=n)
     radius = rng.choice([0.0, 0.1, 1.0, 1e3], size=n) * rng.uniform(0.1, 3, n) * max(epsilon, 1e-6)
     return weights, form, radius
 
 
 @given(NORMS, st.integers(1, 8), EPSILONS, st.integers(0, 2**32 - 1))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_no_point_of_ball_and_box_beats_the_bound(p, n, epsilon, seed):
     rng = np.random.default_rng(seed)
     weights, form, radius = case(rng, n, epsilon)

@@ -117,7 +117,10 @@ def test_a_diagonal_matrix_is_the_weighted_l2_metric():
     rng = np.random.default_rng(4)
     theta, forms, radius = rng.uniform(0.1, 3, 6), rng.normal(size=(40, 6)), rng.uniform(0.02, 0.6, 6)
     theta[2] = 0.0
-    made, same = Mahalanobis(np.diag(theta)).bind(names(6)), metric("weighted-lp", weights=theta).bind(names(6))
+    made, same = (
+        Mahalanobis(np.diag(theta)).bind(names(6)),
+        metric("weighted-lp", weights=theta).bind(names(6)),
+    )
     for epsilon in (0.0, 0.01, 0.2, 0.7, 9.0):
         bound, known = (each.difference_bound(forms, epsilon, radius) for each in (made, same))
         assert bound == pytest.approx(known, rel=1e-6)
@@ -208,7 +211,9 @@ def test_from_a_singular_covariance():
     covariance = np.cov(data.T)
     made = Mahalanobis.from_covariance(covariance)
     assert made.rank == 3
-    assert np.allclose(made.matrix, np.linalg.pinv(covariance, rcond=1e-12), atol=1e-9 * np.abs(made.matrix).max())
+    assert np.allclose(
+        made.matrix, np.linalg.pinv(covariance, rcond=1e-12), atol=1e-9 * np.abs(made.matrix).max()
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,7 +238,9 @@ def test_matrices_that_make_no_metric(matrix, message):
 
 
 def test_a_covariance_that_is_none():
-    with pytest.raises(SimilarityError, match="the covariance of the Mahalanobis metric is not positive semi-"):
+    with pytest.raises(
+        SimilarityError, match="the covariance of the Mahalanobis metric is not positive semi-"
+    ):
         Mahalanobis.from_covariance([[1.0, 2.0], [2.0, 1.0]])
 
 
@@ -244,7 +251,7 @@ def test_rounding_in_an_inverted_matrix_is_forgiven():
 
 
 def test_the_wrong_number_of_features():
-    with pytest.raises(SimilarityError, match="the metric's matrix has 2 rows, but there are 3 features"):
+    with pytest.raises(SimilarityError, match="the metric's matrix is 2 by 2, but there are 3 features"):
         Mahalanobis(np.eye(2)).bind(names(3))
 
 
