@@ -27,7 +27,7 @@ from nnff.certify.certificate import (
 from nnff.certify.crosscheck import crosscheck as crosscheck_others
 from nnff.certify.data_pairs import DataPairs, compare_data_pairs
 from nnff.certify.exhaustive import enumerate_pairs
-from nnff.certify.loop import LoopOutcome, LoopSettings, finished, run_loop
+from nnff.certify.loop import LoopOutcome, LoopSettings, run_loop
 from nnff.certify.witness import best_witness
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
@@ -299,8 +299,6 @@ def _ranges(run: _Run) -> tuple[Ranges, float]:
 
 
 def _attack(run: _Run, rows: Any) -> None:
-    if finished(run.bracket, run.settings, run.control) is not None:
-        return
     began = time.perf_counter()
     until = began + _ATTACK_SHARE * max(run.settings.remaining, 0.0)
     run.bracket.tick("attack")

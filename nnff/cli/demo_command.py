@@ -56,7 +56,7 @@ def demo(
     solver: Annotated[str, typer.Option("--solver", metavar="NAME", help="Solver plugin.")] = "highs",
     time_limit: Annotated[
         float, typer.Option("--time-limit", metavar="SECONDS", help="Wall seconds for all solves together.")
-    ] = 40.0,
+    ] = 32.0,
     output: Annotated[
         str, typer.Option("--output", metavar="DIR", help="Folder for what is written.")
     ] = _DEFAULT_OUTPUT,

@@ -136,7 +136,9 @@ def _largest_difference(g: Activation, ranges: LayerRanges, reach: FloatArray) -
         growing = np.where(ranges.upper > 0, grow, 0.0)
         shrinking = np.where(ranges.lower >= 0, shrink, 0.0)
     whole = up(up(g.value(ranges.upper)) - down(g.value(ranges.lower)))
-    return np.where(reach >= 0, np.minimum(growing, whole), np.minimum(shrinking, 0.0))
+    h = np.where(reach > 0, np.minimum(growing, whole), np.minimum(shrinking, 0.0))
+    # g does not decrease: D <= 0 means h <= 0, exactly.
+    return np.where(reach == 0, 0.0, h)
 
 
 def _layer(

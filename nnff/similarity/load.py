@@ -27,7 +27,7 @@ def metric(name: str, **parameters: Any) -> Metric:
     UnknownNameError
         If there is no such metric.
     SimilarityError
-        If a parameter is unknown or makes no sense.
+        If a parameter is unknown, is missing or makes no sense.
 
     Examples
     --------
@@ -41,6 +41,10 @@ def metric(name: str, **parameters: Any) -> Metric:
             near = nearest_name(parameter, known)
             hint = f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"
             raise SimilarityError(f"the metric {name!r} has no parameter {parameter!r}; {hint}")
+    for parameter, declared in known.items():
+        variable = declared.kind in {declared.VAR_POSITIONAL, declared.VAR_KEYWORD}
+        if declared.default is declared.empty and not variable and parameter not in parameters:
+            raise SimilarityError(f"the metric {name!r} needs the parameter {parameter!r}")
     made = factory(**parameters)
     if not isinstance(made, Metric):
         raise PluginError(f"the plugin {name!r} made a {type(made).__name__}, which is not a Metric")

@@ -41,7 +41,7 @@ def _prctl(option: int, value: int) -> None:
     """Set a process attribute where the kernel has it (Linux); elsewhere the pipe has to do."""
     if sys.platform != "linux":
         return
-    import ctypes
+    import ctypes  # noqa: PLC0415 - only Linux needs it
 
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

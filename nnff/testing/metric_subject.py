@@ -208,7 +208,5 @@ class MetricSubject:
         """Return linear forms, their maxima over the rows, and the differences that reach them."""
         if ball not in self._maxima:
             forms = self.directions(2, self.rng(f"forms {ball}"))
-            found = [self.rows(ball).maximise(form) for form in forms]
-            values = np.array([value for value, _ in found])
-            self._maxima[ball] = (forms, values, np.stack([point for _, point in found]))
+            self._maxima[ball] = (forms, *self.rows(ball).maximise(forms))
         return self._maxima[ball]

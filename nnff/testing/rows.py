@@ -40,8 +40,8 @@ class MatrixRows:
     >>> rows = MatrixRows([-1.0, -1.0], [1.0, 1.0])
     >>> x, y = rows.difference
     >>> rows.row([(1.0, x), (1.0, y)], -0.5, 0.5)
-    >>> rows.maximise([1.0, 1.0])[0]
-    0.5
+    >>> rows.maximise(np.array([[1.0, 1.0]]))[0]
+    array([0.5])
     """
 
     def __init__(self, lower: Sequence[float] | FloatArray, upper: Sequence[float] | FloatArray) -> None:
@@ -112,50 +112,72 @@ class MatrixRows:
             and (self._row_lower, self._row_upper) == (other._row_lower, other._row_upper)
         )
 
-    def maximise(self, direction: Sequence[float] | FloatArray) -> tuple[float, FloatArray]:
-        """Maximise ``direction . d`` over the rows.
+    def maximise(self, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Maximise ``direction . d`` over the rows, for each direction.
+
+        Parameters
+        ----------
+        directions
+            Shape (k, n).
 
         Returns
         -------
-        The maximum and the difference d that reaches it, shape (n,).
+        The maxima, shape (k,), and the differences that reach them, shape (k, n).
 
         Raises
         ------
         PluginError
-            If no difference satisfies the rows, or the linear program cannot be solved.
+            If no difference satisfies the rows, or a linear program cannot be solved.
         """
-        n = len(self.difference)
-        cost = np.zeros(self.n_variables)
-        cost[:n] = direction
-        solved = self._solve(-cost, self.matrix, np.array(self._lower), np.array(self._upper))
+        n, k = len(self.difference), len(directions)
+        cost = np.zeros((k, self.n_variables))
+        cost[:, :n] = directions
+        solved = self._solve(
+            -cost.ravel(),
+            sp.csr_array(sp.block_diag([self.matrix] * k)),
+            np.tile(self._lower, k),
+            np.tile(self._upper, k),
+        )
         if solved is None:
             raise PluginError("the rows have no solution, although a difference of 0 must satisfy them")
-        return float(cost[:n] @ solved[:n]), solved[:n]
+        points = solved.reshape(k, -1)[:, :n]
+        return (points * directions).sum(axis=1), points
 
-    def reach(self, difference: FloatArray) -> float:
-        """Return the largest t <= 1 for which ``t * difference`` satisfies the rows.
+    def reach(self, differences: FloatArray) -> FloatArray:
+        """Return, for each difference, the largest t <= 1 for which t times it satisfies the rows.
 
         1 means that the difference itself does.  Being a ratio of lengths, t does
         not depend on the units in which rows are written, as the violation of a row would.
 
+        Parameters
+        ----------
+        differences
+            Shape (k, n), within the bounds of the difference coordinates.
+
         Returns
         -------
-        t; -inf if not even 0 satisfies the rows.
+        Shape (k,); -inf everywhere if not even 0 satisfies the rows.
         """
-        n = len(self.difference)
-        target = np.asarray(difference, dtype=np.float64)
+        n, k = len(self.difference), len(differences)
         low, high = np.array(self._lower), np.array(self._upper)
-        inside = (target >= low[:n]) & (target <= high[:n])
-        if not inside.all():
-            raise ValueError("the difference lies outside the bounds of its own variables")
-        # Columns: t, then the auxiliary variables.
+        if not ((differences >= low[:n]) & (differences <= high[:n])).all():
+            raise ValueError("a difference lies outside the bounds of its own variables")
+        # One linear program for all: a block for each, with the columns t and the auxiliary variables.
         matrix = sp.csc_array(self.matrix)
-        along = sp.csc_array((matrix[:, :n] @ target)[:, None])
-        stacked = sp.csr_array(sp.hstack([along, matrix[:, n:]]))
-        cost = np.zeros(1 + self.n_variables - n)
-        cost[0] = -1.0
-        solved = self._solve(cost, stacked, np.append(0.0, low[n:]), np.append(1.0, high[n:]))
-        return -math.inf if solved is None else float(solved[0])
+        blocks = [
+            sp.hstack([sp.csc_array((matrix[:, :n] @ difference)[:, None]), matrix[:, n:]])
+            for difference in differences
+        ]
+        cost = np.tile(np.append(-1.0, np.zeros(self.n_variables - n)), k)
+        solved = self._solve(
+            cost,
+            sp.csr_array(sp.block_diag(blocks)),
+            np.tile(np.append(0.0, low[n:]), k),
+            np.tile(np.append(1.0, high[n:]), k),
+        )
+        if solved is None:
+            return np.full(k, -math.inf)
+        return solved.reshape(k, -1)[:, 0]
 
     def holds_exactly(self, difference: FloatArray) -> bool:
         """Tell, in exact rational arithmetic, whether rows and bounds can be met at a difference.
@@ -194,11 +216,12 @@ class MatrixRows:
     def _solve(
         self, cost: FloatArray, matrix: sp.csr_array, lower: FloatArray, upper: FloatArray
     ) -> FloatArray | None:
-        """Minimise; None if infeasible."""
+        """Minimise over one or more copies of the rows, one below the other; None if infeasible."""
         from scipy.optimize import linprog  # noqa: PLC0415 - a solver, imported when used
 
         solve: Any = linprog  # its type information knows no sparse matrices
-        row_lower, row_upper = np.array(self._row_lower), np.array(self._row_upper)
+        copies = matrix.shape[0] // max(self.n_rows, 1)
+        row_lower, row_upper = np.tile(self._row_lower, copies), np.tile(self._row_upper, copies)
         equal = row_lower == row_upper
         below, above = np.isfinite(row_upper) & ~equal, np.isfinite(row_lower) & ~equal
         result = solve(

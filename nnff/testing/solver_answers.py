@@ -285,7 +285,9 @@ def check_gap_limit(subject: Subject) -> None:
     asked: list[dict[str, Any]] = [{"relative_gap": 0.5}, {"absolute_gap": 200.0}]
     for options in asked:
         # Without the gap there would be no end.
-        limit = {"time_limit": 20.0} if Capability.TIME_LIMIT in subject.backend.capabilities else {}
+        limit: dict[str, Any] = (
+            {"time_limit": 20.0} if Capability.TIME_LIMIT in subject.backend.capabilities else {}
+        )
         result = subject.solve(planted.problem, **options, **limit)
         assert result.termination is Termination.OPTIMAL, f"{options}: termination {result.termination}"
         subject.sound(planted, result)

@@ -215,7 +215,7 @@ def check_with_other_backends(subject: Subject) -> None:
             "problem = knapsack(1).problem\n"
             f"theirs = [solver(name) for name in {others!r}]\n"
             f"order = [plugin(), *theirs] if {first == 'ours'} else [*theirs, plugin()]\n"
-            "for backend in [*order, *order]:\n"
+            "for backend in [*order, order[0]]:\n"
             "    result = backend.solve(problem, SolveOptions())\n"
             "    print(backend.name, result.termination, result.objective)\n"
         )

@@ -23,6 +23,7 @@ __all__ = ["INCREMENT", "arguments_for", "resolve_native"]
 INCREMENT = 1e-9
 """A branch is cut off unless it promises to be better than the best point by this; CBC's default is 1e-5."""
 
+_LEAST_TOLERANCE, _LARGEST_TOLERANCE = 1e-12, 0.1
 _SEED = 1234567  # CBC's default; 0 would mean the time of day
 _SEEDS = 2**31 - 1
 
@@ -71,7 +72,19 @@ def arguments_for(options: SolveOptions, elapsed: float) -> dict[str, str]:
         What was asked.
     elapsed
         Seconds of the time limit that are already gone.
+
+    Raises
+    ------
+    UnsupportedOptionError
+        For a tolerance that CBC does not take.
     """
+    for name in ("feasibility_tolerance", "integrality_tolerance"):
+        value = getattr(options, name)
+        if not _LEAST_TOLERANCE <= value <= _LARGEST_TOLERANCE:
+            raise UnsupportedOptionError(
+                f"the solver 'cbc' does not accept {name} = {value!r}; it must lie between "
+                f"{_LEAST_TOLERANCE:g} and {_LARGEST_TOLERANCE:g}"
+            )
     # A reduced cost of the wrong sign, times the width of its column, is an error of the bound.
     dual = min(1e-7, max(options.feasibility_tolerance, 1e-9))
     wanted = {

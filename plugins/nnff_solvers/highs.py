@@ -32,7 +32,7 @@ from nnff_solvers.highs_model import (
     options_for,
     pass_problem,
 )
-from nnff_solvers.highs_run import HighsRun, StopReason, why_stopped
+from nnff_solvers.highs_run import HighsRun, StopReason, held_point, why_stopped
 from nnff_solvers.highs_session import HighsSession
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class _Reader:
             return self._abandoned(run, timings)
         status = self.highs.getModelStatus()
         termination, limit = why_stopped(run, self.options.node_limit)
-        x = self._point()
+        x = held_point(self.highs, self.problem.n_columns)
         objective = None if x is None else self.problem.objective(x)
         bound = self._bound(termination, exponents)
         if objective is not None:
@@ -262,17 +262,6 @@ class _Reader:
             timings=timings,
             message="HiGHS has not stopped when asked to; its thread goes on until it does",
         )
-
-    def _point(self) -> FloatArray | None:
-        import highspy
-
-        if self.highs.getInfo().primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
-            return None
-        solution = self.highs.getSolution()
-        x = np.array(solution.col_value, dtype=np.float64)
-        if not solution.value_valid or len(x) != self.problem.n_columns or not np.isfinite(x).all():
-            return None
-        return x
 
     def _bound(self, termination: Termination, exponents: IntArray) -> float:
         if termination is Termination.INFEASIBLE:

@@ -9,14 +9,17 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nnff.solver import Limit, SolveProgress, Termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nnff.solver import SolveControl
+    from nnff.values import FloatArray
 
-__all__ = ["HighsRun", "StopReason", "why_stopped"]
+__all__ = ["HighsRun", "StopReason", "held_point", "why_stopped"]
 
 OUTSIDE_FACTOR, OUTSIDE_GRACE = 1.1, 0.5
 """A run is interrupted from outside at ``limit * factor + grace`` seconds."""
@@ -198,3 +201,14 @@ def why_stopped(run: HighsRun, node_limit: int | None = None) -> tuple[Terminati
         # HiGHS has one status for several limits; the others can only be set natively.
         return Termination.LIMIT, Limit.NODES
     return _STATUS.get(status, (Termination.ERROR, None))
+
+
+def held_point(highs: Any, columns: int) -> FloatArray | None:
+    """Return the raw column values, if HiGHS calls them feasible; else None."""
+    import highspy
+
+    if highs.getInfo().primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
+        return None
+    solution = highs.getSolution()
+    x = np.array(solution.col_value, dtype=np.float64)
+    return x if solution.value_valid and len(x) == columns and np.isfinite(x).all() else None

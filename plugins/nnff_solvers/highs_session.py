@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import replace
@@ -25,9 +26,11 @@ from nnff_solvers.highs_model import (
     scaled_bounds,
     scaled_rows,
 )
-from nnff_solvers.highs_run import HighsRun, StopReason, why_stopped
+from nnff_solvers.highs_run import HighsRun, StopReason, held_point, why_stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nnff.solver import SolveControl, SolveOptions
     from nnff.values import FloatArray, IntArray
 
@@ -69,7 +72,7 @@ class HighsSession(LpSession):
         self._matrix = sp.csr_array(problem.matrix)
         self._names = problem.column_names
         self._evaluator: DualBound | None = None
-        with _Refusing():
+        with _refusing():
             self._exponents = pass_problem(
                 self._highs, replace(problem, integer=np.zeros(problem.n_columns, dtype=bool))
             )
@@ -106,7 +109,7 @@ class HighsSession(LpSession):
         """Replace the bounds of some columns."""
         columns = _indices(columns, len(self._cost), "column")
         lower, upper = _floats(lower, len(columns), "bound"), _floats(upper, len(columns), "bound")
-        with _Refusing():
+        with _refusing():
             check_bounds(lower, upper)
         _accept(self._open().changeColsBounds(len(columns), columns.astype(np.int32), lower, upper))
         self._lower[columns], self._upper[columns] = lower, upper
@@ -115,7 +118,7 @@ class HighsSession(LpSession):
         """Replace the bounds of some rows."""
         rows = _indices(rows, len(self._row_lower), "row")
         lower, upper = _floats(lower, len(rows), "bound"), _floats(upper, len(rows), "bound")
-        with _Refusing():
+        with _refusing():
             lows, highs = scaled_bounds(lower, upper, self._exponents[rows])
         for row, low, high in zip(rows.tolist(), lows.tolist(), highs.tolist(), strict=True):
             _accept(self._open().changeRowBounds(row, low, high))
@@ -126,7 +129,7 @@ class HighsSession(LpSession):
         rows = _indices(rows, len(self._row_lower), "row")
         new = _row_block(matrix, len(rows), len(self._cost))
         lower, upper = _floats(lower, len(rows), "bound"), _floats(upper, len(rows), "bound")
-        with _Refusing():
+        with _refusing():
             exponents, data, lows, highs = scaled_rows(new.indptr, new.data, lower, upper)
         held = sp.csr_array((data, new.indices, new.indptr), shape=new.shape)
         for k, row in enumerate(rows.tolist()):
@@ -151,7 +154,7 @@ class HighsSession(LpSession):
         count = len(np.asarray(lower))
         new = _row_block(matrix, count, len(self._cost))
         lower, upper = _floats(lower, count, "bound"), _floats(upper, count, "bound")
-        with _Refusing():
+        with _refusing():
             exponents, data, lows, highs = scaled_rows(new.indptr, new.data, lower, upper)
         _accept(
             self._open().addRows(
@@ -221,7 +224,7 @@ class HighsSession(LpSession):
         termination, limit = why_stopped(run)
         info, solution = highs.getInfo(), highs.getSolution()
         n, m = len(self._cost), len(self._row_lower)
-        x = _vector(solution.col_value, n) if highs.getInfo().primal_solution_status == _FEASIBLE else None
+        x = held_point(highs, n)
         duals, reduced = _vector(solution.row_dual, m), _vector(solution.col_dual, n)
         if duals is not None:
             # A row that was multiplied by 2^k has a dual that is 2^k times too small.
@@ -253,18 +256,15 @@ class HighsSession(LpSession):
 
 
 _FAILED = frozenset({Termination.NUMERICAL, Termination.ERROR})
-_FEASIBLE = 2  # HighsInfo.primal_solution_status: kSolutionStatusFeasible
 
 
-class _Refusing:
-    """Turns what HiGHS cannot hold into an error: a session has no result to put it in."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Rejected):
-            raise SolverError(f"the solver 'highs' cannot hold the program: {error}") from error
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what HiGHS cannot hold into an error: a change has no result to put it in."""
+    try:
+        yield
+    except Rejected as rejected:
+        raise SolverError(f"the solver 'highs' cannot hold the program: {rejected}") from rejected
 
 
 def _accept(status: Any) -> None:

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from nnff.solver import SolveOptions
     from nnff.values import FloatArray
 
-__all__ = ["check_native", "hint_message", "model_message", "parameters_message", "scip_parameters"]
+__all__ = [
+    "check_native",
+    "check_values",
+    "hint_message",
+    "model_message",
+    "parameters_message",
+    "scip_parameters",
+]
+
+# What SCIP's numerics/feastol takes, and what its LP solver can still tell from zero.
+_TOLERANCES = (1e-12, 1e-3)
+_LARGEST_SEED = 2**31
+_LARGEST_NODES = 2**63
 
 _COMMON = {
     "limits/time": "time_limit",
@@ -59,6 +71,28 @@ def check_native(name: str, value: Any) -> None:
             f"the native option {name!r} of the solver 'ortools' is {value!r}; "
             "SCIP's parameters are truth values, numbers and words"
         )
+
+
+def check_values(options: SolveOptions) -> None:
+    """Refuse values that MathOpt's messages or SCIP do not hold.
+
+    Raises
+    ------
+    UnsupportedOptionError
+        Naming option and value.
+    """
+    least, largest = _TOLERANCES
+    checks = {
+        "feasibility_tolerance": least <= options.feasibility_tolerance <= largest,
+        "integrality_tolerance": least <= options.integrality_tolerance <= largest,
+        "seed": options.seed is None or 0 <= options.seed < _LARGEST_SEED,
+        "node_limit": options.node_limit is None or options.node_limit < _LARGEST_NODES,
+    }
+    for name, fine in checks.items():
+        if not fine:
+            raise UnsupportedOptionError(
+                f"the solver 'ortools' does not accept {name} = {getattr(options, name)!r}"
+            )
 
 
 def scip_parameters(options: SolveOptions) -> dict[str, float]:

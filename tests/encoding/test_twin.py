@@ -325,12 +325,14 @@ def test_a_network_that_is_constant_over_the_domain_is_encoded(highs):
     assert solve(highs, _encode(problem).matrix).objective == 0.0
 
 
-def test_a_relu_range_that_passes_0_by_a_hair_needs_no_binary_and_keeps_its_pairs(highs):
-    for bias in (-1.0 + 1e-12, 1.0 - 1e-12):
-        network = Network((Layer([[1.0]], [bias], "relu"), Layer([[1.0]], [0.0])))
-        problem = Problem(network, Domain.from_box([-1], [1]), metric("weighted-lp", p="inf"), 2.0)
-        encoded = _encode(problem)
-        assert encoded.matrix.n_integers == 0
-        truth = float(network.predict([[1.0]])[0] - network.predict([[-1.0]])[0])
-        value = encoded.delta(solve(highs, encoded.matrix).objective)
-        assert truth - 1e-9 <= value <= truth + 3e-7
+@pytest.mark.parametrize("hair", [1e-12, 9e-8])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_relu_range_that_passes_0_by_a_hair_needs_no_binary_and_keeps_its_pairs(highs, hair, side):
+    network = Network((Layer([[1.0]], [side * (1.0 - hair)], "relu"), Layer([[1.0]], [0.0])))
+    problem = Problem(network, Domain.from_box([-1], [1]), metric("weighted-lp", p="inf"), 2.0)
+    encoded = _encode(problem)
+    assert encoded.matrix.n_integers == 0
+    for x1, x2 in itertools.permutations(np.array([[-1.0], [0.25], [1.0]]), 2):
+        difference = float(network.predict(x2) - network.predict(x1))
+        value = encoded.delta(solve(highs, fixed_at(encoded, x1, x2)).objective)
+        assert difference - 1e-9 <= value <= difference + 3e-7

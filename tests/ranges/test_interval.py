@@ -153,6 +153,18 @@ def test_a_free_feature_ranges_over_its_box_even_at_epsilon_0():
     assert ranges.layers[0].difference_upper[0] == pytest.approx(8.0)
 
 
+def test_pairs_that_cannot_differ_have_differences_of_exactly_0(lab):
+    """A range of a hair where exact arithmetic has 0 is what makes solvers answer wrongly."""
+    rng = np.random.default_rng(2)
+    network = lab.network(rng, [2, 3, 3, 3, 1], ("sigmoid", "relu", "tanh", "identity"), scaled=True)
+    problem = Problem(network, Domain.from_box([-1, -1], [1, 1]), metric("weighted-lp"), 0.0)
+    ranges = interval_ranges(problem)
+    for known in ranges.layers:
+        assert not known.difference_lower.any()
+        assert not known.difference_upper.any()
+    assert closed_form(problem, ranges) == 0.0
+
+
 def test_ranges_that_overflow_are_an_error_and_not_a_bound():
     # relu(1e200 x) * 1e200 is infinite in floating point; NaN must not end in a bound of 0.
     layers = (Layer([[1e200]], [0.0], "relu"), Layer([[1e200], [-1e200]], [0.0, 0.0], "relu"), Layer([[1.0, 1.0]], [0.0]))

@@ -57,6 +57,14 @@ def test_cancellation_does_not_narrow_an_affine_range():
     assert low[0] <= 1.0 <= high[0]
 
 
+def test_nothing_but_zeros_stays_a_point_and_underflow_does_not():
+    zero = np.zeros(2)
+    low, high = affine_range(np.array([[3.0, -4.0]]), np.zeros(1), zero, zero)
+    assert (low[0], high[0]) == (0.0, 0.0)
+    low, high = affine_range(np.array([[1e-200, 0.0]]), np.zeros(1), zero, np.array([1e-200, 1.0]))
+    assert low[0] < 0 < high[0]
+
+
 @given(st.floats(-1e300, 1e300))
 def test_up_and_down_leave_a_value_by_more_than_one_rounding(value):
     raised, lowered = up(np.array([value]))[0], down(np.array([value]))[0]

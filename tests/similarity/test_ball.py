@@ -63,8 +63,8 @@ def test_one_form_and_none_are_exact():
     assert ball_looseness(0, 3) == ball_looseness(1, 3) == 0.0
 
 
-@given(st.integers(2, 9), EPSILONS, LOOSENESSES, st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
+@given(st.integers(2, 6), EPSILONS, LOOSENESSES, st.integers(0, 2**32 - 1))
+@settings(max_examples=40)
 def test_every_point_of_the_ball_satisfies_the_rows_exactly(n, epsilon, looseness, seed):
     rng = np.random.default_rng(seed)
     rows, _ = ball(rng.uniform(0.3, 3, n) * epsilon, epsilon, looseness)
@@ -79,37 +79,37 @@ def test_every_point_of_the_ball_satisfies_the_rows_exactly(n, epsilon, loosenes
 
 # Columns whose bounds are within 1e-9 of each other are fixed at one of them by the solver.
 @given(
-    st.integers(1, 9), EPSILONS.filter(lambda epsilon: epsilon > 1e-8), LOOSENESSES, st.integers(0, 2**32 - 1)
+    st.integers(1, 6), EPSILONS.filter(lambda epsilon: epsilon > 1e-8), LOOSENESSES, st.integers(0, 2**32 - 1)
 )
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_no_point_of_the_rows_is_farther_than_the_looseness_says(n, epsilon, looseness, seed):
     rng = np.random.default_rng(seed)
     rows, achieved = ball(3 * epsilon * np.ones(n), epsilon, looseness)
     assert 0 <= achieved <= looseness
-    direction = rng.normal(size=n) * rng.choice([0.0, 1.0, 1.0], size=n)
-    value, point = rows.maximise(direction)
-    assert np.linalg.norm(point) <= epsilon * (1 + achieved) * (1 + 1e-7)
-    assert value >= epsilon * np.linalg.norm(direction) * (1 - 1e-7)
+    directions = rng.normal(size=(5, n)) * rng.choice([0.0, 1.0, 1.0], size=(5, n))
+    values, points = rows.maximise(directions)
+    assert (np.linalg.norm(points, axis=1) <= epsilon * (1 + achieved) * (1 + 1e-7)).all()
+    assert (values >= epsilon * np.linalg.norm(directions, axis=1) * (1 - 1e-7)).all()
 
 
 def test_the_looseness_is_nearly_reached_somewhere():
     # Else the report would be a guess.  The root's cone is twice as fine as it has to be.
     rows, achieved = ball([3.0] * 4, 1.0, 0.2)
-    _, point = rows.maximise([1.0, 0.0, math.tan(math.pi / 8), 0.0])
+    _, points = rows.maximise(np.array([[1.0, 0.0, math.tan(math.pi / 8), 0.0]]))
     assert achieved == pytest.approx(math.cos(math.pi / 8) ** -2 - 1, rel=1e-9)
-    assert np.linalg.norm(point) == pytest.approx(1 / math.cos(math.pi / 8), rel=1e-7)
+    assert np.linalg.norm(points[0]) == pytest.approx(1 / math.cos(math.pi / 8), rel=1e-7)
 
 
 def test_a_small_ball_is_as_sharp_as_a_large_one():
-    large = ball(3 * np.ones(5), 1.0)[0].maximise(np.ones(5))[0]
-    small = ball(3e-6 * np.ones(5), 1e-6)[0].maximise(np.ones(5))[0]
+    large = ball(3 * np.ones(5), 1.0)[0].maximise(np.ones((1, 5)))[0]
+    small = ball(3e-6 * np.ones(5), 1e-6)[0].maximise(np.ones((1, 5)))[0]
     assert small * 1e6 == pytest.approx(large, rel=1e-5)
 
 
 def test_the_corners_of_the_bounding_box_are_cut_off():
     n, epsilon = 9, 0.2
     rows, achieved = ball(np.ones(n), epsilon)
-    assert rows.reach(np.full(n, epsilon)) == pytest.approx(1 / 3, rel=achieved + 1e-7)
+    assert rows.reach(np.full((1, n), epsilon)) == pytest.approx([1 / 3], rel=achieved + 1e-7)
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 1.0])
@@ -117,7 +117,7 @@ def test_a_single_form_is_an_interval(epsilon):
     rows, achieved = ball([9.0], epsilon, coefficients=[2.0])
     assert achieved == 0.0
     assert (rows.n_rows, rows.n_variables) == (1, 1)
-    assert rows.maximise([1.0])[0] == pytest.approx(epsilon / 2, rel=1e-12)
+    assert rows.maximise(np.ones((1, 1)))[0] == pytest.approx([epsilon / 2], rel=1e-12)
 
 
 def test_a_radius_of_zero_pins_every_form_exactly():

@@ -101,7 +101,7 @@ def test_a_crash_is_told_by_its_signal():
 
 
 def test_a_program_that_does_not_exist_raises():
-    with SolverChild() as child, pytest.raises(SolverError, match="cannot be started.*no-such-solver"):
+    with SolverChild() as child, pytest.raises(SolverError, match=r"cannot be started.*no-such-solver"):
         child.run(["/no-such-solver"], log=child.folder / "log")
     assert not child.folder.exists()
 

@@ -36,10 +36,10 @@ def test_the_matrix_is_what_was_written():
 
 
 def test_maxima_and_where_they_are():
-    value, point = diamond().maximise([1.0, -3.0])
-    assert value == pytest.approx(3)
-    assert point == pytest.approx([0, -1])
-    assert diamond(9.0).maximise([1.0, 1.0])[0] == pytest.approx(4)
+    values, points = diamond().maximise(np.array([[1.0, -3.0], [-2.0, 1.0]]))
+    assert values == pytest.approx([3, 2])
+    assert points == pytest.approx(np.array([[0, -1], [-1, 0]]))
+    assert diamond(9.0).maximise(np.ones((1, 2)))[0] == pytest.approx([4])
 
 
 def test_equality_and_range_rows():
@@ -47,48 +47,52 @@ def test_equality_and_range_rows():
     x, y = rows.difference
     rows.row([(1.0, x), (-2.0, y)], 0, 0)
     rows.row([(1.0, x)], -1, 3)
-    assert rows.maximise([0, 1.0])[0] == pytest.approx(1.5)
-    assert rows.maximise([0, -1.0])[0] == pytest.approx(0.5)
+    assert rows.maximise(np.array([[0, 1.0], [0, -1.0]]))[0] == pytest.approx([1.5, 0.5])
 
 
 @pytest.mark.parametrize("point", [(0.5, 0.5), (0, -1), (0.2, 0.1), (0, 0)])
 def test_points_inside_are_reached_whole(point):
-    assert diamond().reach(np.array(point)) == pytest.approx(1, abs=1e-9)
+    assert diamond().reach(np.array([point])) == pytest.approx([1], abs=1e-9)
     assert diamond().holds_exactly(np.array(point))
 
 
 @pytest.mark.parametrize("scale", [1.001, 1.5, 2])
 def test_points_outside_are_reached_in_part(scale):
     point = np.array([0.25, -0.75]) * scale
-    assert diamond().reach(point) == pytest.approx(1 / scale, abs=1e-9)
+    assert diamond().reach(point[None]) == pytest.approx([1 / scale], abs=1e-9)
     assert not diamond().holds_exactly(point)
+
+
+def test_many_points_at_once():
+    points = np.array([[0.5, 0.5], [2, 0], [0, 0], [1, -1]])
+    assert diamond().reach(points) == pytest.approx([1, 0.5, 1, 0.5])
 
 
 def test_the_reach_does_not_depend_on_the_units_of_rows():
     rows = MatrixRows([-1], [1])
     rows.row([(1e-6, rows.difference[0])], -5e-7, 5e-7)
-    assert rows.reach(np.array([1.0])) == pytest.approx(0.5, rel=1e-3)
+    assert rows.reach(np.array([[1.0]])) == pytest.approx([0.5], rel=1e-3)
 
 
 def test_rows_that_exclude_zero():
     rows = MatrixRows([-1], [1])
     rows.row([(1.0, rows.difference[0])], 2, 3)
-    assert rows.reach(np.array([1.0])) == -math.inf
+    assert rows.reach(np.array([[1.0]])).tolist() == [-math.inf]
     with pytest.raises(PluginError, match="the rows have no solution"):
-        rows.maximise([1.0])
+        rows.maximise(np.ones((1, 1)))
 
 
 def test_no_rows_at_all():
     rows = MatrixRows([-1, -2], [1, 3])
-    assert rows.maximise([1, 1])[0] == pytest.approx(4)
-    assert rows.reach(np.array([1.0, -2])) == 1.0
+    assert rows.maximise(np.ones((1, 2)))[0] == pytest.approx([4])
+    assert rows.reach(np.array([[1.0, -2]])).tolist() == [1.0]
     assert rows.holds_exactly(np.array([1.0, -2]))
     assert not rows.holds_exactly(np.array([1.1, -2]))
 
 
 def test_a_difference_outside_its_own_bounds_is_no_question_for_the_rows():
     with pytest.raises(ValueError, match="outside the bounds"):
-        diamond().reach(np.array([3.0, 0]))
+        diamond().reach(np.array([[3.0, 0]]))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, math.inf), (-math.inf, 0), (math.nan, 1), (1, 0)])
