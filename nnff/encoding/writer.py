@@ -71,7 +71,8 @@ class BlockWriter:
 
         A term with a coefficient below `SMALLEST_COEFFICIENT` is taken out and
         the row is widened by the range of the term, because some solvers
-        ignore such coefficients.  The widened row holds wherever the
+        ignore such coefficients; and a row that is not an equation is made no
+        narrower than `NARROWEST_RANGE`.  The widened row holds wherever the
         original did, so a dual bound over it stays valid.
         """
         coefficients, variables = [], []
@@ -86,6 +87,9 @@ class BlockWriter:
                 continue
             coefficients.append(coefficient)
             variables.append(variable)
+        if 0 < upper - lower < NARROWEST_RANGE:
+            middle = (lower + upper) / 2
+            lower, upper = middle - NARROWEST_RANGE / 2, middle + NARROWEST_RANGE / 2
         if not variables:
             if lower > 0 or upper < 0:
                 self._infeasible_row()

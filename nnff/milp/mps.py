@@ -336,9 +336,7 @@ class _Reader:
             if column.integer and not (column.low_said or column.high_said):
                 self.fail(f"the integer column {name} has no bounds, which is ambiguous")
             if column.high < 0 and not column.low_said:
-                self.fail(
-                    f"the column {name} has a negative upper but no lower bound, which is ambiguous"
-                )
+                self.fail(f"the column {name} has a negative upper but no lower bound, which is ambiguous")
         m, n = len(self.row_index), len(self.columns)
         at = np.array(sorted(self.entries), dtype=np.int64).reshape(-1, 2)
         low, high = self._row_bounds()

@@ -26,7 +26,7 @@ EPSILON_TOLERANCE = 1e-9
 Distances are computed in floating point, so a pair at distance exactly eps may
 come out one rounding above it.  Such a pair counts as similar, in the
 data, in attacks and in witnesses; encodings use the ball of radius
-``eps * (1 + EPSILON_TOLERANCE)``, so that certified bounds cover it.
+``eps * (1 + 2 * EPSILON_TOLERANCE)``, so that certified bounds cover it.
 """
 
 

@@ -51,7 +51,7 @@ def ordered(problem, first, second, rng, count):
 def test_every_pair_survives_with_its_output_difference(lab, formulation, chain, seed):
     rng = np.random.default_rng(seed)
     problem = lab.problem(rng, chain, most_neurons=3)
-    fixed = formulation(encode(problem))
+    fixed = formulation(problem, encode(problem))
     for x1, x2, gap in ordered(problem, *lab.pairs(problem, rng, 100), rng, 3):
         allowed = fixed.delta(x1, x2)
         assert allowed is not None
@@ -69,7 +69,7 @@ def test_relu_layers_are_exact(lab, formulation, chain):
         network = lab.network(rng, [2, 4, *[3] * (len(chain) - 2), 1], chain, gain=2.5)
         problem = Problem(network, Domain.from_box([-1, -1], [1, 1]), metric("weighted-lp", p="inf"), 0.4)
         ranges = interval_ranges(problem)
-        fixed = formulation(encode(problem, ranges))
+        fixed = formulation(problem, encode(problem, ranges))
         for x1, x2, gap in ordered(problem, *lab.pairs(problem, rng, 60), rng, 3):
             allowed = fixed.delta(x1, x2)
             if chain[-1] == "identity":
@@ -87,7 +87,7 @@ def test_the_optimum_is_not_below_any_pair(lab, formulation, chain):
         problem = lab.problem(rng, chain, n_inputs=2, most_neurons=3)
         first, second = lab.pairs(problem, rng, 2000)
         gap = np.abs(problem.network.predict(second) - problem.network.predict(first)).max()
-        assert formulation(encode(problem)).delta() >= gap - 1e-6 * (1 + gap)
+        assert formulation(problem, encode(problem)).delta() >= gap - 1e-6 * (1 + gap)
 
 
 def test_a_relu_optimum_is_attained(lab, formulation):
@@ -96,7 +96,7 @@ def test_a_relu_optimum_is_attained(lab, formulation):
     for _ in range(5):
         network = lab.network(rng, [2, 4, 1], ("relu", "identity"), gain=2.0)
         problem = Problem(network, Domain.from_box([-1, -1], [1, 1]), metric("weighted-lp", p=1), 0.3)
-        fixed = formulation(encode(problem))
+        fixed = formulation(problem, encode(problem))
         value, x = fixed.solve()
         x1, x2 = fixed.encoded.pair(x)
         assert network.predict(x2) - network.predict(x1) == pytest.approx(-value, abs=1e-6)
@@ -110,7 +110,7 @@ def test_pairs_that_are_not_similar_are_cut_off(lab, formulation, p):
     network = lab.network(rng, [3, 3, 1], ("relu", "identity"), scaled=True)
     domain = Domain.from_box([-1, -1, 0], [1, 1, 3], integer=[2], immutable=[1])
     problem = Problem(network, domain, metric("weighted-lp", p=p, weights=[1.0, 1.0, 0.1]), 0.4)
-    fixed = formulation(encode(problem))
+    fixed = formulation(problem, encode(problem))
     base = np.array([0.1, 0.2, 1.0])
 
     def holds(first, second):
@@ -159,7 +159,7 @@ def test_tightened_ranges_of_either_sign_keep_their_pairs(lab, formulation, chai
         ranges = one_sided(interval_ranges(problem), problem, first[chosen], second[chosen])
         known = ranges.layers[0]
         signs |= {float(np.sign(known.difference_lower[0])), float(np.sign(known.difference_upper[0]))}
-        fixed = formulation(encode(problem, ranges))
+        fixed = formulation(problem, encode(problem, ranges))
         for x1, x2, gap in ordered(problem, first[chosen], second[chosen], rng, 3):
             allowed = fixed.delta(x1, x2)
             assert allowed is not None
@@ -169,7 +169,7 @@ def test_tightened_ranges_of_either_sign_keep_their_pairs(lab, formulation, chai
 
 def check(network, domain, similar, epsilon, formulation, pairs):
     problem = Problem(network, domain, similar, epsilon)
-    fixed = formulation(encode(problem))
+    fixed = formulation(problem, encode(problem))
     for x1, x2 in pairs:
         gap = abs(float(network.predict(x2) - network.predict(x1)))
         x1, x2 = in_order(network, np.array([x1]), np.array([x2]))
@@ -271,7 +271,7 @@ def test_a_refined_encoding_still_holds_every_pair(lab, formulation):
         pairs = ordered(problem, *lab.pairs(problem, rng, 300), rng, 4)
         for _round in range(3):
             encoded = strategy.encode(plan)
-            fixed = formulation(encoded)
+            fixed = formulation(problem, encoded)
             for x1, x2, gap in pairs:
                 assert fixed.delta(x1, x2) >= gap - 1e-6 * (1 + gap)
             finer = strategy.refine(plan, encoded, fixed.solve()[1], 1e-6)
