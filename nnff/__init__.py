@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnff.certify import Certificate, Curve, certify, curve
+    from nnff.certification import Certificate, Curve, certify, curve
     from nnff.domain import Domain
     from nnff.errors import NnffError
     from nnff.network import Layer, Network, Scaling, read_network
@@ -47,8 +47,8 @@ __all__ = [
 
 # Importing nnff is cheap: a name is imported from its module when first used.
 _HOME = {
-    "Certificate": "nnff.certify",
-    "Curve": "nnff.certify",
+    "Certificate": "nnff.certification",
+    "Curve": "nnff.certification",
     "Domain": "nnff.domain",
     "Layer": "nnff.network",
     "Metric": "nnff.similarity",
@@ -56,8 +56,8 @@ _HOME = {
     "NnffError": "nnff.errors",
     "Problem": "nnff.problem",
     "Scaling": "nnff.network",
-    "certify": "nnff.certify",
-    "curve": "nnff.certify",
+    "certify": "nnff.certification",
+    "curve": "nnff.certification",
     "metric": "nnff.similarity",
     "read_network": "nnff.network",
     "weights_from_ranking": "nnff.similarity",

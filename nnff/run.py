@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from nnff.certify import certify
+from nnff.certification import certify
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from nnff.certify.certificate import Certificate
-    from nnff.certify.progress import CertifyProgress
+    from nnff.certification.certificate import Certificate
+    from nnff.certification.progress import CertifyProgress
     from nnff.config import Config
     from nnff.network import Network
     from nnff.similarity import Metric
@@ -105,7 +105,7 @@ class Run:
         started
             When the clock of the time limit began; default: with the reading of the model.
         control, on_progress
-            As for `nnff.certify.certify`.
+            As for `nnff.certification.certify`.
         """
         config = self.config
         return certify(

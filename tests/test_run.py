@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnff.certify import Certificate
+from nnff.certification import Certificate
 from nnff.config import load_config
 from nnff.errors import (
     ConfigError,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from nnff.certify import Certificate
+from nnff.certification import Certificate
 from nnff.config.reference import config_reference
 from nnff.solver.reference import solver_reference
 

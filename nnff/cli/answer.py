@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.text import Text
 
-from nnff.certify.certificate import Certificate, Reason, Strategy, Trust, Verdict
+from nnff.certification.certificate import Certificate, Reason, Strategy, Trust, Verdict
 from nnff.cli.console import plain_table, print_text
 from nnff.cli.guard import EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_VIOLATED
 from nnff.report.numbers import at_least, at_most, duration, percent, shown

@@ -17,7 +17,7 @@ from nnff.errors import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nnff.certify import Certificate, Curve
+    from nnff.certification import Certificate, Curve
     from nnff.config import Config
 
 __all__ = ["curve", "parse_epsilons", "print_curve"]
@@ -53,8 +53,8 @@ def curve(
     The time limit holds for each epsilon.  Exit code: 0; 3 if a point failed; 130 interrupted, with the
     points so far.
     """
-    from nnff.certify import Reason, Verdict  # noqa: PLC0415 - keeps --help fast
-    from nnff.certify import curve as make_curve  # noqa: PLC0415
+    from nnff.certification import Reason, Verdict  # noqa: PLC0415 - keeps --help fast
+    from nnff.certification import curve as make_curve  # noqa: PLC0415
     from nnff.cli.answer import print_files  # noqa: PLC0415
     from nnff.cli.console import stdout_console  # noqa: PLC0415
     from nnff.cli.files import OutputFolder  # noqa: PLC0415

@@ -11,7 +11,7 @@ import typer
 from nnff.cli.guard import EXIT_INTERRUPTED, guarded
 
 if TYPE_CHECKING:
-    from nnff.certify import Certificate, Curve
+    from nnff.certification import Certificate, Curve
     from nnff.cli.progress import ProgressLine
     from nnff.run import Run
     from nnff.solver import SolveControl
@@ -138,7 +138,7 @@ def _check(epsilon: float, solver: str, time_limit: float) -> None:
 
 def _answer(run: Run, time_limit: float, control: SolveControl, line: ProgressLine) -> Answers:
     """Ask the main question, then the sensitive attribute's share, then the rest of the curve."""
-    from nnff.certify import Curve  # noqa: PLC0415 - keeps --help fast
+    from nnff.certification import Curve  # noqa: PLC0415 - keeps --help fast
 
     def ask(title: str, epsilon: float, seconds: float) -> Certificate:
         line.begin(title)

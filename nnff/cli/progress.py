@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-    from nnff.certify.progress import CertifyProgress
+    from nnff.certification.progress import CertifyProgress
 
 __all__ = ["ProgressLine", "progress_text"]
 

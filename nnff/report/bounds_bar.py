@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnff.certify.certificate import Reason
+from nnff.certification.certificate import Reason
 from nnff.report.axis import Axis, Tick, coordinate, spread, text_width
 from nnff.report.numbers import Shown, at_least, at_most, shown
 
 if TYPE_CHECKING:
-    from nnff.certify.certificate import Certificate
+    from nnff.certification.certificate import Certificate
 
 __all__ = ["BoundsBar", "Marker", "bounds_bar", "certified", "reach"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from nnff.certify.curve import Curve
+    from nnff.certification.curve import Curve
     from nnff.report.plot import Point
 
 __all__ = ["write_curve"]

@@ -13,7 +13,7 @@ from nnff.report.numbers import Shown, aligned, percent, shown
 from nnff.report.pair import metric_scale, rescales
 
 if TYPE_CHECKING:
-    from nnff.certify.certificate import Certificate
+    from nnff.certification.certificate import Certificate
     from nnff.values import BoolArray, FloatArray
 
 __all__ = ["Neighbour", "Neighbourhood", "Surroundings", "feature_rows", "neighbourhood"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from nnff.certify.digits import rounded
+from nnff.certification.digits import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from nnff.errors import DataError
 from nnff.report.numbers import Shown, aligned, column, shown
 
 if TYPE_CHECKING:
-    from nnff.certify.certificate import Certificate, Witness
+    from nnff.certification.certificate import Certificate, Witness
     from nnff.values import FloatArray
 
 __all__ = ["Pair", "PairRow", "metric_scale", "pair_table", "rescales"]

@@ -14,8 +14,8 @@ from nnff.report.numbers import at_least, at_most, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nnff.certify.certificate import Certificate
-    from nnff.certify.curve import Curve, CurvePoint
+    from nnff.certification.certificate import Certificate
+    from nnff.certification.curve import Curve, CurvePoint
 
 __all__ = ["Bar", "Plot", "band_bounds", "bracket_plot", "curve_plot", "step_bounds"]
 

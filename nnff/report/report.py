@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nnff.certify.certificate import Reason
+from nnff.certification.certificate import Reason
 from nnff.errors import ConfigError, DataError, ProblemError
 from nnff.report.bounds_bar import bounds_bar, certified, reach
 from nnff.report.neighbours import neighbourhood
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from nnff.certify.certificate import Certificate, SolverRun
-    from nnff.certify.curve import Curve
+    from nnff.certification.certificate import Certificate, SolverRun
+    from nnff.certification.curve import Curve
 
 __all__ = ["DEFAULT_TITLE", "render_report", "write_report"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nnff.certify.certificate import Reason, Strategy, Trust, Verdict
+from nnff.certification.certificate import Reason, Strategy, Trust, Verdict
 from nnff.report.bounds_bar import certified
 from nnff.report.numbers import at_least, at_most, percent, shown
 
 if TYPE_CHECKING:
-    from nnff.certify.certificate import Certificate
+    from nnff.certification.certificate import Certificate
 
 __all__ = ["disclaimers", "free_attribute_words", "strategy_words", "trust_words", "verdict_words"]
 

@@ -130,8 +130,12 @@ class MatrixRows:
             If no difference satisfies the rows, or a linear program cannot be solved.
         """
         n, k = len(self.difference), len(directions)
+        # In units of what the bounds allow: a solver's dual tolerance is absolute, and would
+        # leave small objectives short of their maximum.
+        most = np.maximum(np.abs(self._lower[:n]), np.abs(self._upper[:n]))
+        size = (np.abs(directions) * most).sum(axis=1, keepdims=True)
         cost = np.zeros((k, self.n_variables))
-        cost[:, :n] = directions
+        cost[:, :n] = directions / np.where(size > 0, size, 1.0)
         solved = self._solve(
             -cost.ravel(),
             sp.csr_array(sp.block_diag([self.matrix] * k)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from nnff.certify import Certificate, certify
+from nnff.certification import Certificate, certify
 from nnff.domain import Domain
 from nnff.network import Layer, Network
 from nnff.similarity import metric

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnff.certify.digits import plain, rounded_down, rounded_up
+from nnff.certification.digits import plain, rounded_down, rounded_up
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnff.certify import certify
+from nnff.certification import certify
 from nnff.domain import Domain
 from nnff.similarity import metric, weights_from_ranking
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import LinearConstraint, NonlinearConstraint, minimize
 from scipy.special import expit
 
-from nnff.certify import Reason, certify
+from nnff.certification import Reason, certify
 from nnff.domain import Domain
 from nnff.network import Layer, Network
 from nnff.similarity import metric

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from nnff.certify import Reason, Trust, certify
+from nnff.certification import Reason, Trust, certify
 from nnff.domain import Domain
 from nnff.network import read_network
 from nnff.similarity import metric

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnff.certify import certify
+from nnff.certification import certify
 from nnff.domain import Domain
 from nnff.network import Layer, Network
 from nnff.plugin import Kind, plugin_manager

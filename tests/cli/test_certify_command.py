@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from nnff.certify import Certificate
+from nnff.certification import Certificate
 
 
 def test_the_answer_is_for_people(nnff, place):

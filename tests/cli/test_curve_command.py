@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import nnff.run as nnff_run
-from nnff.certify import Certificate
+from nnff.certification import Certificate
 from nnff.cli.curve_command import parse_epsilons
 from nnff.errors import ConfigError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nnff.certify import Certificate
+from nnff.certification import Certificate
 from nnff.cli.demo_model import RANKING, configuration, train
 from nnff.config import load_config
 from nnff.network import read_network

@@ -5,7 +5,7 @@ import math
 
 from rich.console import Console
 
-from nnff.certify import CertifyProgress
+from nnff.certification import CertifyProgress
 from nnff.cli import progress as module
 from nnff.cli.progress import ProgressLine, progress_text
 

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnff.certify import certify
-from nnff.certify.certificate import Reason, Strategy
+from nnff.certification import certify
+from nnff.certification.certificate import Reason, Strategy
 from nnff.domain import Domain
 from nnff.encoding import CellPoint, encoding_strategies, encoding_strategy
 from nnff.encoding.refine import downstream_weights

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnff.certify import closed_form
+from nnff.certification import closed_form
 from nnff.domain import Domain
 from nnff.errors import ProblemError
 from nnff.network import Layer, Network, Scaling

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnff.certify.certificate import (
+from nnff.certification.certificate import (
     Certificate,
     DomainRecord,
     EncodingRecord,
@@ -20,7 +20,7 @@ from nnff.certify.certificate import (
     Verdict,
     Witness,
 )
-from nnff.certify.curve import Curve
+from nnff.certification.curve import Curve
 
 NAMES = ("age", "income", "score", "B")
 VOID = {"meta", "br", "path", "rect", "polyline", "circle", "line"}

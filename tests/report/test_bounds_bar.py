@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nnff.certify.certificate import Reason
+from nnff.certification.certificate import Reason
 from nnff.report.bounds_bar import bounds_bar, certified, reach
 
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from nnff.certify.curve import Curve
+from nnff.certification.curve import Curve
 from nnff.errors import ConfigError
 from nnff.report import write_curve
 
@@ -49,7 +49,7 @@ def test_the_settings_of_the_caller_are_left_alone(curve, tmp_path):
 def test_matplotlib_is_imported_for_pictures_only_and_pyplot_keeps_no_figure(tmp_path):
     program = """
 import sys
-from nnff.certify.curve import Curve, CurvePoint
+from nnff.certification.curve import Curve, CurvePoint
 from nnff.report import write_curve
 assert "matplotlib" not in sys.modules
 write_curve(Curve((CurvePoint(0.1, 1.0, 2.0, 3.0, 0.5),), ()), sys.argv[1])

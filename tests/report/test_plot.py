@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from nnff.certify.certificate import Reason
-from nnff.certify.curve import Curve
+from nnff.certification.certificate import Reason
+from nnff.certification.curve import Curve
 from nnff.report.plot import bracket_plot, curve_plot, step_bounds
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from nnff.certify.certificate import Certificate, Reason, Strategy, Trust, Verdict
-from nnff.certify.curve import Curve
+from nnff.certification.certificate import Certificate, Reason, Strategy, Trust, Verdict
+from nnff.certification.curve import Curve
 from nnff.errors import ConfigError, DataError, ProblemError
 from nnff.report import render_report, write_report
 from nnff.report.wording import strategy_words, trust_words

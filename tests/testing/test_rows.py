@@ -42,6 +42,12 @@ def test_maxima_and_where_they_are():
     assert diamond(9.0).maximise(np.ones((1, 2)))[0] == pytest.approx([4])
 
 
+def test_small_objectives_are_maximised_as_well():
+    rows = diamond(1e-6)
+    directions = np.array([[1e-9, -3e-9], [1.0, 2.0]])
+    assert rows.maximise(directions)[0] == pytest.approx([3e-15, 2e-6], rel=1e-3)
+
+
 def test_equality_and_range_rows():
     rows = MatrixRows([-5, -5], [5, 5])
     x, y = rows.difference

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from nnff.certify.digits import plain, rounded_down, rounded_up
+from nnff.certification.digits import plain, rounded_down, rounded_up
 
 __all__ = [
     "SCHEMA_VERSION",

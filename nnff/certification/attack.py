@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nnff.certify.witness import best_witness
+from nnff.certification.witness import best_witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nnff.certify.certificate import Witness
+    from nnff.certification.certificate import Witness
     from nnff.problem import Problem
     from nnff.values import FloatArray, IntArray
 

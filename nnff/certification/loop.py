@@ -6,16 +6,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nnff.certify.attack import polish
-from nnff.certify.certificate import Reason, SolverRun
-from nnff.certify.proof import Proof, judge
+from nnff.certification.attack import polish
+from nnff.certification.certificate import Reason, SolverRun
+from nnff.certification.proof import Proof, judge
 from nnff.solver import Capability, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nnff.certify.bracket import Bracket
+    from nnff.certification.bracket import Bracket
     from nnff.encoding import Encoded, EncodingStrategy
     from nnff.problem import Problem
     from nnff.solver import SolveControl, SolveProgress, SolverBackend
@@ -96,7 +96,7 @@ def run_loop(
     """Refine until the bracket is as wanted.
 
     Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
-    `nnff.certify.proof.judge` accepted, each over an encoding that holds every
+    `nnff.certification.proof.judge` accepted, each over an encoding that holds every
     feasible pair; the least of them holds as well.
     """
     outcome = LoopOutcome(Reason.NO_PROGRESS, "")

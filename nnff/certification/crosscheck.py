@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nnff.certify.certificate import SolverRun
-from nnff.certify.loop import LoopSettings, solve_once
-from nnff.certify.proof import POINT_TOLERANCE, judge
+from nnff.certification.certificate import SolverRun
+from nnff.certification.loop import LoopSettings, solve_once
+from nnff.certification.proof import POINT_TOLERANCE, judge
 from nnff.milp.mps import write_mps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nnff.certify.bracket import Bracket
+    from nnff.certification.bracket import Bracket
     from nnff.encoding import Encoded
     from nnff.milp import MatrixProblem
     from nnff.problem import Problem

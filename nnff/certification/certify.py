@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnff.certify.attack import attack
-from nnff.certify.bracket import Bracket
-from nnff.certify.certificate import (
+from nnff.certification.attack import attack
+from nnff.certification.bracket import Bracket
+from nnff.certification.certificate import (
     Certificate,
     DomainRecord,
     EncodingRecord,
@@ -24,11 +24,11 @@ from nnff.certify.certificate import (
     Trust,
     Verdict,
 )
-from nnff.certify.crosscheck import crosscheck as crosscheck_others
-from nnff.certify.data_pairs import DataPairs, compare_data_pairs
-from nnff.certify.exhaustive import enumerate_pairs
-from nnff.certify.loop import LoopOutcome, LoopSettings, run_loop
-from nnff.certify.witness import best_witness
+from nnff.certification.crosscheck import crosscheck as crosscheck_others
+from nnff.certification.data_pairs import DataPairs, compare_data_pairs
+from nnff.certification.exhaustive import enumerate_pairs
+from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
+from nnff.certification.witness import best_witness
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
 from nnff.network import Scaling
@@ -41,7 +41,7 @@ from nnff.solver.load import solver as load_solver
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nnff.certify.progress import CertifyProgress
+    from nnff.certification.progress import CertifyProgress
     from nnff.domain import Domain
     from nnff.network import Network
     from nnff.similarity import Metric

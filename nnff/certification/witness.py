@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.certify.certificate import Witness
+from nnff.certification.certificate import Witness
 
 if TYPE_CHECKING:
     from nnff.problem import Problem

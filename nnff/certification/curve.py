@@ -13,7 +13,7 @@ from nnff.errors import SimilarityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from nnff.certify.certificate import Certificate
+    from nnff.certification.certificate import Certificate
 
 __all__ = ["Curve", "CurvePoint", "curve"]
 

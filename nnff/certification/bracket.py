@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nnff.certify.progress import CertifyProgress, relative_gap
+from nnff.certification.progress import CertifyProgress, relative_gap
 
 if TYPE_CHECKING:
-    from nnff.certify.certificate import Witness
+    from nnff.certification.certificate import Witness
 
 __all__ = ["Bracket"]
 
