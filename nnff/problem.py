@@ -1,4 +1,4 @@
-"""Problem 1: how far apart can the outputs for two similar inputs be?"""
+"""Problem 1: the largest difference between the outputs for two similar inputs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nnff.errors import ProblemError
-from nnff.network.scaling import Scaling
 from nnff.similarity import EPSILON_TOLERANCE, checked_epsilon, within
 from nnff.values import BoolArray, ContentValue, FloatArray, frozen_array
 
 if TYPE_CHECKING:
     from nnff.domain import Domain
     from nnff.network import Network
+    from nnff.network.scaling import Scaling
     from nnff.similarity import Metric
 
 __all__ = ["Problem"]

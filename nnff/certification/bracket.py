@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nnff.certification.progress import CertifyProgress, relative_gap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nnff.certification.certificate import Witness
 
 __all__ = ["Bracket"]

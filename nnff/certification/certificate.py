@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import enum
 import math
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from nnff.certification.digits import plain, rounded_down, rounded_up
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "SCHEMA_VERSION",

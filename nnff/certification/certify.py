@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -39,6 +38,7 @@ from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from nnff.certification.progress import CertifyProgress
@@ -197,7 +197,9 @@ def certify(
         run.phases[name] = run.phases.get(name, 0.0) + seconds
     confirmed = False
     if others and outcome.encoded is not None and outcome.last is not None:
-        confirmed = _crosscheck(run, outcome, others, replace(settings, deadline=began + time_limit), evidence)
+        confirmed = _crosscheck(
+            run, outcome, others, replace(settings, deadline=began + time_limit), evidence
+        )
     if run.bracket.contradiction:
         outcome.reason, outcome.detail = Reason.INCONSISTENT, run.bracket.contradiction
     if backend is None and outcome.reason is Reason.EXHAUSTED:
@@ -313,14 +315,25 @@ def _attack(run: _Run, rows: Any) -> None:
 
 
 def _crosscheck(
-    run: _Run, outcome: LoopOutcome, others: list[SolverBackend], settings: LoopSettings, evidence: Path | None
+    run: _Run,
+    outcome: LoopOutcome,
+    others: list[SolverBackend],
+    settings: LoopSettings,
+    evidence: Path | None,
 ) -> bool:
     """Ask the other solvers; tell whether all of them confirm."""
     assert outcome.encoded is not None
     assert outcome.last is not None
     began = time.perf_counter()
     said = crosscheck_others(
-        run.problem, outcome.encoded, outcome.last, others, run.bracket, settings, run.control, evidence=evidence
+        run.problem,
+        outcome.encoded,
+        outcome.last,
+        others,
+        run.bracket,
+        settings,
+        run.control,
+        evidence=evidence,
     )
     outcome.runs.extend(said.runs)
     run.bracket.contradiction = said.contradiction

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nnff.certification.certificate import SolverRun
 from nnff.certification.loop import LoopSettings, solve_once
 from nnff.certification.proof import POINT_TOLERANCE, judge
 from nnff.milp.mps import write_mps
@@ -15,10 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nnff.certification.bracket import Bracket
+    from nnff.certification.certificate import SolverRun
     from nnff.encoding import Encoded
     from nnff.milp import MatrixProblem
     from nnff.problem import Problem
-    from nnff.solver import SolveControl, SolveResult, SolverBackend
+    from nnff.solver import SolveControl, SolverBackend, SolveResult
 
 __all__ = ["AGREEMENT", "Crosscheck", "crosscheck"]
 

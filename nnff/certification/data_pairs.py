@@ -67,7 +67,9 @@ def compare_data_pairs(
         raise DataError(f"the data has {n} columns, the network takes {problem.network.n_inputs} inputs")
     if not np.isfinite(rows).all():
         row, column = (int(k[0]) for k in np.nonzero(~np.isfinite(rows)))
-        raise DataError(f"the data holds {rows[row, column]} in row {row}, {problem.domain.feature_names[column]}")
+        raise DataError(
+            f"the data holds {rows[row, column]} in row {row}, {problem.domain.feature_names[column]}"
+        )
     outputs = problem.network.predict(rows)
     frozen = rows[:, problem.domain.immutable]
     best, pairs, where = -1.0, 0, (None, None)

@@ -99,7 +99,11 @@ def enumerate_pairs(
     outputs = _all_outputs(problem, counts)
     spread = float(outputs.max() - outputs.min())
     slack = 1e-12 * float(np.abs(outputs).max() + spread)
-    best, best_shift, best_at = 0.0, np.zeros(len(counts), dtype=np.int64), np.zeros(len(counts), dtype=np.int64)
+    best, best_shift, best_at = (
+        0.0,
+        np.zeros(len(counts), dtype=np.int64),
+        np.zeros(len(counts), dtype=np.int64),
+    )
     pairs, complete = 0, True
     for shifts in _admitted_shifts(problem, counts):
         for shift in shifts:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Proof", "judge"]
 
 BOUND_SLACK = 1e-8
-"""Added to every solver bound, relative to max(1, |bound|): room for dual infeasibilities within tolerance."""
+"""Taken off every solver bound, relative to max(1, |bound|): room for dual infeasibilities."""
 
 POINT_TOLERANCE = 1e-6
 """A point that violates the MILP by less counts as evidence against a bound that excludes it."""
@@ -62,13 +62,16 @@ def judge(problem: MatrixProblem, result: SolveResult) -> Proof:
     ):
         return Proof(
             -math.inf,
-            f"the solver {name!r} answered {result.termination.value!r} for a problem that is feasible and bounded",
+            f"the solver {name!r} answered {result.termination.value!r} "
+            "for a problem that is feasible and bounded",
         )
     if result.bound_origin is BoundOrigin.NONE or result.bound == -math.inf:
         why = f" ({result.message})" if result.message else ""
         if result.termination in (Termination.LIMIT, Termination.INTERRUPTED):
             return Proof(-math.inf)
-        return Proof(-math.inf, f"the solver {name!r} stopped with {result.termination.value!r} and no bound{why}")
+        return Proof(
+            -math.inf, f"the solver {name!r} stopped with {result.termination.value!r} and no bound{why}"
+        )
     if not math.isfinite(result.bound):
         return Proof(-math.inf, f"the solver {name!r} returned the bound {result.bound}")
     bound = result.bound - BOUND_SLACK * max(1.0, abs(result.bound))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnff.encoding.planes import Quantity, candidate_slopes, evaluate, plane_shift
-from nnff.network import Activation
 from nnff.values import FloatArray, frozen_array
+
+if TYPE_CHECKING:
+    from nnff.network import Activation
 
 __all__ = ["Cell", "CellPlan", "Neuron", "Side", "make_cells", "split_boxes"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nnff.encoding.cells import Neuron
     from nnff.milp import MatrixProblem
     from nnff.values import FloatArray

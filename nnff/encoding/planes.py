@@ -23,13 +23,14 @@ with epsilon.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from nnff.network import Activation
-from nnff.values import FloatArray
+if TYPE_CHECKING:
+    from nnff.network import Activation
+    from nnff.values import FloatArray
 
 __all__ = ["Quantity", "bend_width", "candidate_slopes", "evaluate", "plane_shift"]
 
@@ -40,6 +41,7 @@ _SPLIT = 8
 _LEVELS = 4
 _MOST_BOXES = 200_000
 _PLANES = 4
+_STEEPEST = 1e-6
 
 
 def evaluate(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) -> FloatArray:
@@ -182,7 +184,7 @@ def candidate_slopes(
             pass  # a degenerate graph: the least-squares plane alone is good enough
         else:
             normal = hull.equations[:, :3]
-            rising = normal[normal[:, 2] > 1e-6]
+            rising = normal[normal[:, 2] > _STEEPEST]
             # Triangles of one facet come with slopes equal up to rounding.
             bends = np.unique(np.round(-rising[:, :2] / rising[:, 2:], 9), axis=0)
             candidates.extend(fit[:2] + bends * spread)

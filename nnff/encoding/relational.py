@@ -13,6 +13,7 @@ with epsilon, which two independent copies of the network cannot achieve.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
     from nnff.ranges import LayerRanges, Ranges
     from nnff.values import FloatArray
 
-__all__ = ["HIDDEN_SIDES", "OUTPUT_SIDES", "cell_sides", "encode_relational", "initial_plan", "needs_midpoint"]
+__all__ = [
+    "HIDDEN_SIDES",
+    "OUTPUT_SIDES",
+    "cell_sides",
+    "encode_relational",
+    "initial_plan",
+    "needs_midpoint",
+]
 
 DIFFERENCE_SIDES: tuple[Side, ...] = (("H", 1), ("H", -1))
 HIDDEN_SIDES: tuple[Side, ...] = (*DIFFERENCE_SIDES, ("S", 1), ("S", -1))
@@ -95,7 +103,7 @@ def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, .
                 inner = bend_width(layer.activation) / np.sqrt(2) * _OUTPUT_CUTS
                 places = [m[0], *inner[(inner > m[0]) & (inner < m[1])], m[1]]
                 low = max(low, 0.0)
-                pieces = [(a, b, low, high) for a, b in zip(places, places[1:], strict=False)]
+                pieces = [(a, b, low, high) for a, b in itertools.pairwise(places)]
             elif low < 0 < high:
                 pieces = [(*m, low, 0.0), (*m, 0.0, high)]
             else:

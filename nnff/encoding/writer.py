@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyomo.environ as pyo
 from pyomo.core.expr import LinearExpression
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["NARROWEST_RANGE", "SMALLEST_COEFFICIENT", "BlockWriter"]
 

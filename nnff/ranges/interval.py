@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnff.errors import ProblemError
-from nnff.network import Activation
-from nnff.problem import Problem
 from nnff.ranges.outward import activation_range, affine_range, difference_error, down, up
 from nnff.values import ContentValue, FloatArray, frozen_array
+
+if TYPE_CHECKING:
+    from nnff.network import Activation
+    from nnff.problem import Problem
 
 __all__ = ["InputRanges", "LayerRanges", "Ranges", "difference_range", "interval_ranges"]
 
@@ -91,7 +94,9 @@ def interval_ranges(problem: Problem) -> Ranges:
     in_metric = problem.metric.difference_bound(
         forms, problem.epsilon_outward, up(problem.radius / np.abs(t))
     )
-    _, box_reach = affine_range(np.abs(first.weight), np.zeros(len(first.bias)), -inputs.radius, inputs.radius)
+    _, box_reach = affine_range(
+        np.abs(first.weight), np.zeros(len(first.bias)), -inputs.radius, inputs.radius
+    )
     # t/s and its product with W carry one rounding each.  Where the metric lets the
     # terms of w d cancel, that is not small relative to the bound, but it is to their sum of sizes.
     reach = np.minimum(up(in_metric + 4 * 2.0**-53 * box_reach, 1e-14), box_reach)

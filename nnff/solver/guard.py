@@ -118,29 +118,32 @@ def _answer(backend: SolverBackend, problem: MatrixProblem, call: _Call) -> Solv
         return _failure(
             backend, f"the solver {backend.name!r} failed: {type(call.error).__name__}: {call.error}"
         )
-    result = call.result
-    if not isinstance(result, SolveResult):
-        return _failure(backend, f"the solver {backend.name!r} returned a {type(result).__name__}")
+    if not isinstance(call.result, SolveResult):
+        return _failure(backend, f"the solver {backend.name!r} returned a {type(call.result).__name__}")
     if printed := call.printed.getvalue().strip():
         return _failure(
             backend, f"the solver {backend.name!r} wrote to standard output: {printed.splitlines()[0][:80]!r}"
         )
+    flaw = _flaw(problem, call.result)
+    if flaw:
+        return _failure(backend, f"the solver {backend.name!r} {flaw}")
+    if call.result.x is None:
+        return call.result
+    # The point's own objective, whatever the solver printed.
+    return replace(call.result, objective=problem.objective(call.result.x))
+
+
+def _flaw(problem: MatrixProblem, result: SolveResult) -> str:
+    """Say what is wrong with the numbers in a result; empty if nothing is."""
     if math.isnan(result.bound):
-        return _failure(backend, f"the solver {backend.name!r} returned a bound that is not a number")
-    if result.x is not None:
-        if result.x.shape != (problem.n_columns,):
-            return _failure(
-                backend,
-                f"the solver {backend.name!r} returned a point of shape {result.x.shape} "
-                f"for {problem.n_columns} columns",
-            )
-        if not np.isfinite(result.x).all():
-            return _failure(backend, f"the solver {backend.name!r} returned a point that is not finite")
-        # The point's own objective, whatever the solver printed.
-        return replace(result, objective=problem.objective(result.x))
-    if result.point is not PointStatus.NONE:
-        return _failure(backend, f"the solver {backend.name!r} claims a point but returned none")
-    return result
+        return "returned a bound that is not a number"
+    if result.x is None:
+        return "claims a point but returned none" if result.point is not PointStatus.NONE else ""
+    if result.x.shape != (problem.n_columns,):
+        return f"returned a point of shape {result.x.shape} for {problem.n_columns} columns"
+    if not np.isfinite(result.x).all():
+        return "returned a point that is not finite"
+    return ""
 
 
 def _failure(backend: SolverBackend, message: str) -> SolveResult:

@@ -36,8 +36,10 @@ def solver_reference(distribution: str = "nnff") -> str:
     failures = [(b.name, check, why) for b in backends for check, why in sorted(b.known_failures.items())]
     lines += ["", "## Known failures", ""]
     lines += [
-        "Checks of the conformance kit that a backend is known to fail, with the reason. The kit "
-        "reports it when one of them starts to pass.",
+        (
+            "Checks of the conformance kit that a backend is known to fail, with the reason. The kit "
+            "reports it when one of them starts to pass."
+        ),
         "",
     ]
     lines += [f"* `{name}`, {check}: {why}" for name, check, why in failures] or ["None."]

@@ -9,7 +9,7 @@ from nnff.certification import certify
 from nnff.domain import Domain
 from nnff.similarity import metric, weights_from_ranking
 
-RANKING = "RM LSTAT INDUS NOX CRIM AGE DIS TAX PTRATIO ZN RAD CHAS".split()
+RANKING = ["RM", "LSTAT", "INDUS", "NOX", "CRIM", "AGE", "DIS", "TAX", "PTRATIO", "ZN", "RAD", "CHAS"]
 
 # delta_data over similar pairs of rows, certified delta over the box.
 EXPECTED = {"first": (28.9300097, 42.77379), "second": (17.5152998, 43.30674)}

@@ -35,7 +35,7 @@ METRICS = {
     "l1": (lambda free: lp(1, free), lambda d, t: (t * np.abs(d)).sum()),
     "l2": (lambda free: lp(2, free), lambda d, t: np.sqrt((t * d**2).sum())),
     "linf": (lambda free: lp("inf", free), lambda d, t: (t * np.abs(d)).max()),
-    "mahalanobis": (lambda free: mahalanobis(free), None),
+    "mahalanobis": (mahalanobis, None),
 }
 
 
@@ -55,9 +55,7 @@ def largest_logit_difference(kind, free, epsilon, width):
         rows = [LinearConstraint(signs * theta, -np.inf, epsilon)]
     else:
         s = np.diag(theta) if kind == "l2" else MATRIX * np.outer(keep, keep)
-        rows = [
-            NonlinearConstraint(lambda d: d @ s @ d, -np.inf, epsilon**2, jac=lambda d: 2 * s @ d)
-        ]
+        rows = [NonlinearConstraint(lambda d: d @ s @ d, -np.inf, epsilon**2, jac=lambda d: 2 * s @ d)]
     best = 0.0
     rng = np.random.default_rng(0)
     for _ in range(5):
@@ -117,9 +115,7 @@ def oracle(kind, free, epsilon, bias, box):
     else:
         s = np.diag(theta) if kind == "l2" else MATRIX * np.outer(keep, keep)
         q = difference.T @ s @ difference
-        rows = [
-            NonlinearConstraint(lambda x: x @ q @ x, -np.inf, epsilon**2, jac=lambda x: 2 * q @ x)
-        ]
+        rows = [NonlinearConstraint(lambda x: x @ q @ x, -np.inf, epsilon**2, jac=lambda x: 2 * q @ x)]
 
     def value(x):
         return -(expit(WEIGHT @ x[3:] + bias) - expit(WEIGHT @ x[:3] + bias))
@@ -154,7 +150,9 @@ def test_deep_linear_network_is_the_dual_norm_of_the_product():
     rng = np.random.default_rng(3)
     first, second = rng.normal(size=(4, 3)), rng.normal(size=(1, 4))
     network = Network((Layer(first, np.ones(4)), Layer(second, [0.5])))
-    result = certify(network, Domain.from_box([-5] * 3, [5] * 3), metric("weighted-lp", p="inf"), 0.1, **TIGHT)
+    result = certify(
+        network, Domain.from_box([-5] * 3, [5] * 3), metric("weighted-lp", p="inf"), 0.1, **TIGHT
+    )
     truth = 0.1 * np.abs(second @ first).sum()
     assert result.delta_upper == pytest.approx(truth, rel=1e-4)
     assert result.delta_lower == pytest.approx(truth, rel=1e-4)

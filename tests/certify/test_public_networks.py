@@ -100,7 +100,8 @@ def test_compas_2_by_the_milp_is_a_sound_bracket(data_home, expected):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "attribute", "index"), [("GC-3", "age", 11), ("BM-6", "age", 15), ("AC-10", "sex", 8), ("AC-1", "sex", 8)]
+    ("name", "attribute", "index"),
+    [("GC-3", "age", 11), ("BM-6", "age", 15), ("AC-10", "sex", 8), ("AC-1", "sex", 8)],
 )
 def test_box_networks_meet_the_known_interval(data_home, expected, name, attribute, index):
     network = network_of(data_home, name)

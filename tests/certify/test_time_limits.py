@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ NETWORKS = [(1, (20, 16, 1), 1.6, 0.7191), (3, (30, 16, 16, 1), 1.3, 0.7313)]
 def random_network(seed, sizes, factor):
     rng = np.random.default_rng(seed)
     layers = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in itertools.pairwise(sizes):
         weight = rng.normal(0, factor * 1.4 / np.sqrt(before), (before, after))
         bias = rng.normal(0, 0.3, after)
         name = "sigmoid" if after == sizes[-1] and len(layers) == len(sizes) - 2 else "relu"
