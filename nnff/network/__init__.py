@@ -2,6 +2,7 @@
 
 from nnff.network.activation import ACTIVATIONS, Activation, activation
 from nnff.network.network import Layer, Network
+from nnff.network.onnx_write import write_onnx
 from nnff.network.read import read_network
 from nnff.network.reader import NetworkReader
 from nnff.network.scaling import Scaling
@@ -15,4 +16,5 @@ __all__ = [
     "Scaling",
     "activation",
     "read_network",
+    "write_onnx",
 ]

@@ -1,0 +1,154 @@
+"""Every solver and every encoding on the same problems: do all brackets meet?
+
+    python benchmarks/brackets_meet.py --time-limit 20
+
+Problems: the public fairness networks under NNFF_DATA_HOME (pairs identical but for
+one attribute) and the two founding models on Boston housing.  Prints one
+Markdown row per run; exits with 1 if two brackets of one problem do not meet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnff import Certificate, Domain, Layer, Network, Scaling, certify, metric, read_network, weights_from_ranking
+from nnff.datasets import load_dataset
+from nnff.plugin import Kind, plugin_manager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STRATEGIES = ("relational", "twin")
+
+# name, free input, integer inputs
+PUBLIC = (
+    ("compas-1", 3, "all"),
+    ("compas-2", 3, "all"),
+    ("GC-3", 11, (11,)),
+    ("BM-6", 15, (15,)),
+    ("AC-10", 8, (8,)),
+    ("AC-1", 8, (8,)),
+)
+
+RANKING = "RM LSTAT INDUS NOX CRIM AGE DIS TAX PTRATIO ZN RAD CHAS".split()
+
+# Weights (columns CRIM, ZN, INDUS, CHAS, NOX, RM, AGE, DIS, RAD, TAX, PTRATIO, B, LSTAT) and bias.
+FOUNDING: dict[str, tuple[tuple[float, ...], float]] = {
+    "founding-1": (
+        (.28967165, -.00571129, .54370172, -1.6018582, -.30212816, .41453689, .69039547,
+         -1.52664053, .19561402, -1.11727328, -1.07267271, -.70423767, -1.00198178),
+        -1.5274488644536222,
+    ),
+    "founding-2": (
+        (1.04279199, 1.46830472, 1.09590334, 1.09480639, 2.28170549, -1.06148196, .10097893,
+         .48551476, 2.56282473, .5596913, -1.25358298, .37576072, 1.87801127),
+        -.55837739849488,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One problem: everything that `certify` takes but the solver and the strategy."""
+
+    name: str
+    network: Network
+    domain: Domain
+    similar: Any
+    epsilon: float
+
+
+def public_instances(folder: Path) -> Iterator[Instance]:
+    """Yield the public networks: pairs identical but for one attribute."""
+    for name, free, integer in PUBLIC:
+        network = read_network(folder / f"{name}.nnet", output_activation="sigmoid")
+        weights = np.ones(network.n_inputs)
+        weights[free] = 0.0
+        domain = Domain.from_network(network, integer=integer)
+        yield Instance(name, network, domain, metric("weighted-lp", p="inf", weights=weights), 0.0)
+
+
+def founding_instances() -> Iterator[Instance]:
+    """Yield the one-neuron models 5 + 45 sigmoid(w z + b) of the founding paper."""
+    boston = load_dataset("boston").X
+    names = tuple(boston.columns)
+    weights = weights_from_ranking(RANKING, names)
+    for name, (w, b) in FOUNDING.items():
+        network = Network(
+            (Layer(np.array([w]), np.array([b]), "sigmoid"),),
+            input_scaling=Scaling.standard(boston),
+            output_scaling=Scaling(np.array([5.0]), np.array([45.0])),
+            feature_names=names,
+        )
+        yield Instance(name, network, Domain.from_data(boston), metric("weighted-lp", p=2, weights=weights), 0.3)
+
+
+def instances() -> Iterator[Instance]:
+    """Yield all problems for which there are data."""
+    home = os.environ.get("NNFF_DATA_HOME")
+    if home and (Path(home) / "networks").is_dir():
+        yield from public_instances(Path(home) / "networks")
+    yield from founding_instances()
+
+
+def run_all(instance: Instance, time_limit: float, gap: float = 1e-3) -> dict[tuple[str, str], Certificate]:
+    """Certify one problem by every installed solver and both encodings."""
+    return {
+        (solver, strategy): certify(
+            instance.network,
+            instance.domain,
+            instance.similar,
+            instance.epsilon,
+            solver=solver,
+            strategy=strategy,
+            gap=gap,
+            time_limit=time_limit,
+        )
+        for solver in plugin_manager().found(Kind.SOLVER)
+        for strategy in STRATEGIES
+    }
+
+
+def disagreement(runs: dict[tuple[str, str], Certificate]) -> str:
+    """Name the two runs whose brackets do not meet; empty if all do."""
+    highest = max(runs, key=lambda key: runs[key].delta_lower)
+    lowest = min(runs, key=lambda key: runs[key].delta_upper)
+    # delta_lower is a pair evaluated in floating point: allow its rounding.
+    if runs[highest].delta_lower > runs[lowest].delta_upper * (1 + 1e-9):
+        return f"{highest} reaches {runs[highest].delta_lower}, {lowest} certifies {runs[lowest].delta_upper}"
+    return ""
+
+
+def main() -> int:
+    """Run everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--time-limit", type=float, default=20.0, help="seconds per run")
+    parser.add_argument("--gap", type=float, default=1e-3, help="relative gap at which a run stops")
+    options = parser.parse_args()
+    print("| problem | solver | strategy | delta_lower | delta_upper | gap | rounds | seconds | reason |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    failed = []
+    for instance in instances():
+        runs = run_all(instance, options.time_limit, options.gap)
+        for (solver, strategy), c in runs.items():
+            print(
+                f"| {instance.name} | {solver} | {strategy} | {c.delta_lower:.6f} | {c.delta_upper:.6f} "
+                f"| {c.gap:.1e} | {c.rounds} | {c.seconds:.1f} | {c.reason.value} |",
+                flush=True,
+            )
+        if problem := disagreement(runs):
+            failed.append(f"{instance.name}: {problem}")
+    for line in failed:
+        print(line, file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
