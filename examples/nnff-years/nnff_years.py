@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -40,13 +40,16 @@ class Years(Metric):
         How much of a feature counts as one year; features that are not named do not count.
     share
         The largest part of epsilon that one feature may take, above 0 up to 1.
+
+    Attributes
+    ----------
     features
-        Filled in by `bind`.
+        All features in their order, once bound.
     """
 
     per_year: Mapping[str, float] | tuple[tuple[str, float], ...]
     share: float = 0.5
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] = field(default=(), init=False)
     name: ClassVar[str] = "years"
 
     def __post_init__(self) -> None:
@@ -70,7 +73,9 @@ class Years(Metric):
                 raise SimilarityError(f"per_year names {name!r}; the features are {', '.join(feature_names)}")
         if self.features not in ((), feature_names):
             raise SimilarityError(f"the metric is bound to {len(self.features)} other features")
-        return replace(self, features=feature_names)
+        bound = replace(self)
+        object.__setattr__(bound, "features", feature_names)
+        return bound
 
     @property
     def _rate(self) -> FloatArray:

@@ -131,7 +131,8 @@ def run_loop(
         if result.x is None:
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
             return outcome
-        tolerance = settings.gap * max(bracket.lower, 1e-9) / encoded.factor / 50
+        output_scale = float(abs(problem.network.output_scaling.scale[0]))
+        tolerance = settings.gap * max(bracket.lower, 1e-9) / output_scale / 50
         with _timed(outcome.phases, "refine"):
             finer = strategy.refine(plan, encoded, result.x, tolerance)
         still = still + 1 if (bracket.lower, bracket.upper) == before else 0

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.core.expr import LinearExpression
 
 from nnff.encoding.affine import write_affine
 from nnff.encoding.cells import Cell, CellPlan, Neuron, Side, make_cells
 from nnff.encoding.encoded import CellPoint, Encoded
+from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_pair
 from nnff.encoding.planes import bend_width, plane_shift
 from nnff.encoding.relu import write_nearly_stable_relu, write_relu
@@ -173,13 +173,11 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
         objective = root.variable(0.0, 0.0)
     # Dout >= 0 and g non-decreasing: the difference is not negative.
     root.row([(1.0, objective)], 0.0, np.inf)
-    model.largest_difference = pyo.Objective(
-        expr=LinearExpression(constant=0, linear_coefs=[1.0], linear_vars=[objective]), sense=pyo.maximize
-    )
+    unit = write_objective(model, [(1.0, objective)], root.bounds(objective)[1])
     compiled = compile_model(model)
     return Encoded(
         matrix=compiled.matrix,
-        factor=float(abs(network.output_scaling.scale[0])),
+        factor=float(abs(network.output_scaling.scale[0])) / unit,
         pair=_pair_reader(compiled, problem, pair.midpoint, pair.difference),
         neurons=lambda x: {
             key: CellPoint(

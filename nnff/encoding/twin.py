@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.core.expr import LinearExpression
 
 from nnff.encoding.affine import write_affine
 from nnff.encoding.encoded import CellPoint, Encoded
+from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_copies
 from nnff.encoding.refine import NARROWEST_CELL, downstream_weights
 from nnff.encoding.relu import write_big_m
@@ -44,6 +44,7 @@ from nnff.encoding.strategy import EncodingStrategy
 from nnff.encoding.writer import NARROWEST_RANGE, BlockWriter
 from nnff.errors import ConfigError
 from nnff.milp.compile import Compiled, compile_model
+from nnff.ranges import difference_range
 from nnff.ranges.outward import activation_range
 
 if TYPE_CHECKING:
@@ -173,16 +174,14 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
     terms = [(sign, a) for sign, a in zip((-1.0, 1.0), outputs, strict=True) if a is not None]
     if not terms:
         terms = [(1.0, root.variable(0.0, 0.0))]
-    model.largest_difference = pyo.Objective(
-        expr=LinearExpression(
-            constant=0, linear_coefs=[sign for sign, _ in terms], linear_vars=[a for _, a in terms]
-        ),
-        sense=pyo.maximize,
-    )
+    # The closed form is free to everyone; here it only chooses the unit.
+    last = network.layers[-1].activation
+    reach = float(difference_range(last, ranges.layers[-1])[1][0])
+    unit = write_objective(model, terms, reach)
     compiled = compile_model(model)
     return Encoded(
         matrix=compiled.matrix,
-        factor=float(abs(network.output_scaling.scale[0])),
+        factor=float(abs(network.output_scaling.scale[0])) / unit,
         pair=_pair_reader(compiled, problem, inputs.first, inputs.second),
         neurons=lambda x: _neuron_points(compiled, written, x),
         cells=sum(len(cover) for cover in plan.values()),

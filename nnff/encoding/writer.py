@@ -11,19 +11,17 @@ from pyomo.core.expr import LinearExpression
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NARROWEST_RANGE", "SMALLEST_COEFFICIENT", "BlockWriter"]
+__all__ = ["NARROWEST_RANGE", "BlockWriter"]
 
 NARROWEST_RANGE = 1e-7
-"""Ranges that are not a point but narrower than this make solvers answer wrongly.
+"""Ranges that are not a point but narrower than this, relative to their size, make solvers answer wrongly.
 
 Observed: a ReLU network whose ranges held 8e-15 where exact arithmetic has 0
-made HiGHS 1.16 declare optimal, and prove, a value that a real pair exceeded,
-at tolerances 1e-9 as well as 1e-6.  Widening a range only adds points, so
-bounds stay valid; see docs/decisions.
+made HiGHS 1.16 declare optimal, and prove, a value that a real pair exceeded.
+Widening a range only adds points, so bounds stay valid; see docs/decisions.
 """
 
-SMALLEST_COEFFICIENT = 1e-9
-"""Solvers drop coefficients of about this size without a word; see `BlockWriter.row`."""
+_NARROWEST_AT_ZERO = 1e-10
 
 
 class BlockWriter:
@@ -50,9 +48,10 @@ class BlockWriter:
 
     def variable(self, lower: float, upper: float, *, integer: bool = False) -> Any:
         """Add a variable with finite bounds, widened to `NARROWEST_RANGE` unless they are equal."""
-        if not integer and 0 < upper - lower < NARROWEST_RANGE:
+        narrowest = max(NARROWEST_RANGE * max(abs(lower), abs(upper)), _NARROWEST_AT_ZERO)
+        if not integer and 0 < upper - lower < narrowest:
             middle = (lower + upper) / 2
-            lower, upper = middle - NARROWEST_RANGE / 2, middle + NARROWEST_RANGE / 2
+            lower, upper = min(lower, middle - narrowest / 2), max(upper, middle + narrowest / 2)
         column = self.block.columns.add()
         if integer:
             column.domain = pyo.Integers
@@ -71,47 +70,26 @@ class BlockWriter:
     def row(self, terms: Sequence[tuple[float, Any]], lower: float, upper: float) -> None:
         """Add ``lower <= sum(coefficient * variable) <= upper``.
 
-        A term with a coefficient below `SMALLEST_COEFFICIENT` is taken out and
-        the row is widened by the range of the term, because some solvers
-        ignore such coefficients; and a row that is not an equation is made no
-        narrower than `NARROWEST_RANGE`.  The widened row holds wherever the
-        original did, so a dual bound over it stays valid.
+        What solvers find hard, small entries and narrow rows, is seen to when the
+        whole model is compiled (`nnff.milp.scaling`).
         """
-        coefficients, variables = [], []
-        for raw, variable in terms:
-            coefficient = float(raw)
-            if coefficient == 0.0:
-                continue
-            if abs(coefficient) < SMALLEST_COEFFICIENT:
-                ends = [coefficient * end for end in self.bounds(variable)]
-                lower = _below(lower - _above(max(ends)))
-                upper = _above(upper - _below(min(ends)))
-                continue
-            coefficients.append(coefficient)
-            variables.append(variable)
-        if 0 < upper - lower < NARROWEST_RANGE:
-            middle = (lower + upper) / 2
-            lower, upper = middle - NARROWEST_RANGE / 2, middle + NARROWEST_RANGE / 2
-        if not variables:
+        present = [(float(coefficient), variable) for coefficient, variable in terms if coefficient != 0]
+        if not present:
             if lower > 0 or upper < 0:
                 self._infeasible_row()
             return
-        expression = LinearExpression(constant=0, linear_coefs=coefficients, linear_vars=variables)
         low = None if math.isinf(lower) else float(lower)
         high = None if math.isinf(upper) else float(upper)
         if low is None and high is None:
             return
+        expression = LinearExpression(
+            constant=0,
+            linear_coefs=[coefficient for coefficient, _ in present],
+            linear_vars=[variable for _, variable in present],
+        )
         self.block.rows.add((low, expression, high))
 
     def _infeasible_row(self) -> None:
         """Write a row that nothing satisfies, for the solver to report as infeasible."""
         impossible = self.variable(0.0, 0.0)
         self.row([(1.0, impossible)], 1.0, math.inf)
-
-
-def _below(value: float) -> float:
-    return math.nextafter(value, -math.inf)
-
-
-def _above(value: float) -> float:
-    return math.nextafter(value, math.inf)

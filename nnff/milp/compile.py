@@ -12,6 +12,7 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from nnff.errors import ProblemError
 from nnff.milp.matrix import MatrixProblem
+from nnff.milp.scaling import scale_problem
 
 if TYPE_CHECKING:
     from nnff.values import FloatArray
@@ -26,12 +27,15 @@ class Compiled:
     Attributes
     ----------
     matrix
-        The minimisation.
+        The minimisation, scaled (`nnff.milp.scaling`).
+    units
+        What one unit of each column is in the model, shape (n,).
     column
         Index of the column of each Pyomo variable that occurs in the matrix.
     """
 
     matrix: MatrixProblem
+    units: FloatArray
     column: Any  # ComponentMap[VarData, int]
 
     def value(self, x: FloatArray, variable: Any) -> float:
@@ -42,7 +46,7 @@ class Compiled:
         """
         index = self.column.get(variable)
         if index is not None:
-            return float(x[index])
+            return float(x[index] * self.units[index])
         if variable.fixed:
             return float(variable.value)
         return float(np.clip(0.0, variable.lb, variable.ub))
@@ -93,7 +97,8 @@ def compile_model(model: Any) -> Compiled:
         negated=maximise,
         column_names=tuple(c.name for c in columns) if len(columns) <= _NAMED else (),
     )
-    return Compiled(compiled, ComponentMap((column, k) for k, column in enumerate(columns)))
+    scaled, units = scale_problem(compiled)
+    return Compiled(scaled, units, ComponentMap((column, k) for k, column in enumerate(columns)))
 
 
 _NAMED = 2_000

@@ -8,26 +8,32 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TextIO
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnff.errors import SolverUnavailableError, UnsupportedOptionError
 from nnff.solver.control import SolveControl
-from nnff.solver.result import BoundOrigin, PointStatus, SolveResult, Termination
+from nnff.solver.result import BoundOrigin, Limit, PointStatus, SolveResult, Termination
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnff.milp import MatrixProblem
     from nnff.solver.backend import SolverBackend
+    from nnff.solver.control import SolveProgress
     from nnff.solver.options import SolveOptions
     from nnff.values import FloatArray
 
 __all__ = ["guarded_solve"]
 
 _GRACE = 3.0
+"""Seconds beyond the time limit, and after an interruption, in which a backend may still return."""
+_LAST_GRACE = 1.0
+"""Seconds that a backend beyond its time limit has once it was interrupted for that."""
 _SLICE = 0.05
 
 
@@ -38,6 +44,7 @@ class _Call:
     result: SolveResult | None = None
     error: BaseException | None = None
     printed: io.StringIO = field(default_factory=io.StringIO)
+    left_behind: bool = False
 
 
 def guarded_solve(
@@ -53,8 +60,10 @@ def guarded_solve(
     at once and a backend that ignores its time limit is interrupted and, if
     that does not help, left behind.  Everything a third party can do wrong
     becomes a result with `Termination.ERROR` and a sentence: an exception, a
-    result of another type, a bound or point that is not a number, a point of
-    the wrong size, anything printed to stdout.
+    result of another type or with fields of another type, a bound or point that
+    is not a number, a point of the wrong size, anything printed to stdout.
+    A backend that is left behind is not heard any more: neither its progress
+    reports nor what it prints.
 
     Raises
     ------
@@ -66,10 +75,19 @@ def guarded_solve(
     control = SolveControl() if control is None else control
     call = _Call()
 
+    def report(progress: SolveProgress) -> None:
+        if not call.left_behind:
+            control.report(progress)
+
+    # A control of its own: overtime interrupts this solve, not everything under the caller's control.
+    own = SolveControl(report)
+    if control.interrupted:
+        own.interrupt()
+
     def run() -> None:
         try:
             with _watching_stdout(call.printed):
-                call.result = backend.solve(problem, options, start, control)
+                call.result = backend.solve(problem, options, start, own)
         except BaseException as error:  # noqa: BLE001 - handed to the calling thread, see _answer
             call.error = error
 
@@ -78,12 +96,15 @@ def guarded_solve(
     limit = math.inf if options.time_limit is None else options.time_limit * 1.1 + _GRACE
     thread.start()
     try:
-        _wait(thread, control, began + limit)
+        _wait(thread, control, own, began + limit)
     except KeyboardInterrupt:
         control.interrupt()
+        own.interrupt()
         thread.join(_GRACE)
+        call.left_behind = thread.is_alive()
         raise
     if thread.is_alive():
+        call.left_behind = True
         seconds = time.monotonic() - began
         why = (
             "after the interruption"
@@ -94,17 +115,19 @@ def guarded_solve(
     return _answer(backend, problem, call)
 
 
-def _wait(thread: threading.Thread, control: SolveControl, deadline: float) -> None:
-    """Wait for the thread; past the deadline, or `_GRACE` after an interruption, stop waiting."""
-    told: float | None = None
+def _wait(thread: threading.Thread, control: SolveControl, own: SolveControl, deadline: float) -> None:
+    """Wait for the thread; interrupt it when the caller asks or time is up, and then not wait much longer."""
+    last = math.inf
     while thread.is_alive():
         thread.join(_SLICE)
         now = time.monotonic()
-        if control.interrupted and told is None:
-            told = now
-        if told is not None and now > told + _GRACE:
-            return
-        if now > deadline:
+        if last == math.inf and control.interrupted:
+            last = now + _GRACE
+            own.interrupt()
+        elif last == math.inf and now > deadline:
+            last = now + _LAST_GRACE
+            own.interrupt()
+        if now > last:
             return
 
 

@@ -29,7 +29,7 @@ from nnff_solvers.cbc_answer import Answer
 from nnff_solvers.cbc_files import write_problem, write_start
 from nnff_solvers.cbc_log import CbcLog
 from nnff_solvers.cbc_options import arguments_for, resolve_native
-from nnff_solvers.relax import Limits, Relaxed, Unholdable, relaxed
+from nnff_solvers.relax import LIMITS, Relaxed, Unholdable, relaxed
 
 if TYPE_CHECKING:
     from nnff.milp import MatrixProblem
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CbcBackend", "cbc_program"]
 
-# CBC closes columns of a width up to 1e-8 when it reads them, and its presolve drops entries of 1e-12.
-_LIMITS = Limits(coefficient=1e-11, width=1e-8, infinity=1e20)
 _HINT = "pip install 'pulp>=3.3,<4', or put a program called cbc on the PATH"
 
 
@@ -237,7 +235,7 @@ class _Run:
         return None
 
     def send(self, child: SolverChild, start: FloatArray | None) -> None:
-        self.sent = relaxed(self.problem, _LIMITS)
+        self.sent = relaxed(self.problem, LIMITS)
         if self.options.relative_gap > 0 and self.sent.problem.offset != 0:
             self.sent = replace(self.sent, problem=_constant_as_column(self.sent.problem))
         self.origin = write_problem(self.sent.problem, child.folder / "problem.mps")

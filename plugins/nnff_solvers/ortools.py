@@ -37,7 +37,7 @@ from nnff_solvers.ortools_messages import (
     parameters_message,
     scip_parameters,
 )
-from nnff_solvers.relax import Limits, Relaxed, Unholdable, relaxed
+from nnff_solvers.relax import LIMITS, Relaxed, Unholdable, relaxed
 from nnff_solvers.scip_log import ScipLog
 
 if TYPE_CHECKING:
@@ -51,9 +51,6 @@ __all__ = ["OrtoolsBackend"]
 
 _LEAST_VERSION = (9, 15)
 _HINT = "pip install 'ortools>=9.15'"
-# 1e20 is infinite to SCIP.  The others are far above its epsilon (see `scip_parameters`): what is smaller
-# is not lost, but makes it err.  With 1e-12 for both, 2 of 10 seeds gave false optima on that network.
-_LIMITS = Limits(coefficient=1e-9, width=1e-7, infinity=1e20)
 # SCIP hears of an interruption between two LPs, which can take longer than most solvers need.
 _INTERRUPT_GRACE = 2.2
 _TERMINATE_GRACE = 0.2
@@ -190,7 +187,7 @@ class OrtoolsBackend(SolverBackend):
                 raw_status="an interval of bounds is empty",
             )
         try:
-            sent = relaxed(problem, _LIMITS)
+            sent = relaxed(problem, LIMITS)
         except Unholdable as error:
             return run.result(Termination.ERROR, message=f"SCIP cannot hold the problem: {error}")
         with SolverChild(interrupt_grace=_INTERRUPT_GRACE, terminate_grace=_TERMINATE_GRACE) as child:

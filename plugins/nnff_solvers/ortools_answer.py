@@ -12,6 +12,7 @@ from nnff.errors import UnsupportedOptionError
 from nnff.solver import BoundOrigin, Limit, PointStatus, Termination
 from nnff.solver.child import ChildEnd, EndReason
 from nnff_solvers.points import usable_point
+from nnff_solvers.relax import LIMITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer"]
 
 _SLACK = 2e-9
-_INFINITY = 1e20
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Answer:
     def _bound(self, termination: Termination, dual: float) -> float:
         if termination is Termination.INFEASIBLE:
             return math.inf  # of the relaxation that was sent, hence of the program
-        if not abs(dual) < _INFINITY:
+        if not abs(dual) < LIMITS.infinity:
             return -math.inf
         return dual - _SLACK * max(1.0, abs(dual), abs(self.problem.offset))
 
