@@ -68,7 +68,7 @@ class Years(Metric):
 
     def bind(self, feature_names: tuple[str, ...]) -> Years:
         """Remember the features; refuse names that are not among them."""
-        for name, _ in self.per_year:
+        for name in dict(self.per_year):
             if name not in feature_names:
                 raise SimilarityError(f"per_year names {name!r}; the features are {', '.join(feature_names)}")
         if self.features not in ((), feature_names):
@@ -86,7 +86,7 @@ class Years(Metric):
     def distance(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return the years between x and y; see `Metric.distance`."""
         years = np.abs(y - x) * self._rate
-        return np.maximum(years.sum(axis=-1), years.max(axis=-1) / self.share)
+        return np.asarray(np.maximum(years.sum(axis=-1), years.max(axis=-1) / self.share))
 
     def encode(self, rows: RowWriter, difference: Sequence[Variable], epsilon: float) -> None:
         """Write ``y_i >= |d_i| * rate_i``, ``y_i <= share * epsilon`` and ``sum y_i <= epsilon``."""
@@ -107,7 +107,7 @@ class Years(Metric):
         alone[counts] = np.minimum(radius[counts], self.share * epsilon / rate[counts])
         total = epsilon * (size[:, counts] / rate[counts]).max(axis=1) + size[:, ~counts] @ radius[~counts]
         # Each of the sums has n terms; their roundings stay below this.
-        return np.minimum(size @ alone, total) * (1 + 1e-15 * (len(rate) + 4))
+        return np.asarray(np.minimum(size @ alone, total) * (1 + 1e-15 * (len(rate) + 4)))
 
     def maximise(
         self, gradient: FloatArray, epsilon: float, lower: FloatArray, upper: FloatArray

@@ -53,7 +53,8 @@ def judge(problem: MatrixProblem, result: SolveResult) -> Proof:
     What is trusted: the solver's dual bound up to `BOUND_SLACK`.
     """
     name = result.solver
-    if result.termination is Termination.ERROR:
+    if result.termination in (Termination.ERROR, Termination.NUMERICAL):
+        # A bound that comes with numerical trouble is not believed either.
         return Proof(-math.inf, result.message or f"the solver {name!r} failed: {result.raw_status}")
     if result.termination in (
         Termination.INFEASIBLE,
@@ -83,4 +84,6 @@ def judge(problem: MatrixProblem, result: SolveResult) -> Proof:
                 f"the solver {name!r} contradicts itself: bound {result.bound:.9g} "
                 f"above its own point's objective {objective:.9g}",
             )
+        # The two may cross within tolerance: then the weaker counts.
+        bound = min(bound, objective)
     return Proof(bound)

@@ -37,6 +37,7 @@ __all__ = ["Quantity", "bend_width", "candidate_slopes", "evaluate", "plane_shif
 Quantity = Literal["H", "S"]
 
 _UNIT = 2.0**-53
+_TINY = 1e-300  # more than subnormal numbers lose
 _SPLIT = 8
 _LEVELS = 4
 _MOST_BOXES = 200_000
@@ -134,7 +135,7 @@ def _height(
         size = size + g.second_bound * np.abs(grid_d) * (np.abs(grid_m) + np.abs(grid_d))
     else:
         size = size + np.abs(grid_m) + np.abs(grid_d)
-    height: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size
+    height: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size + _TINY
     return height
 
 

@@ -150,14 +150,18 @@ def _answer(backend: SolverBackend, problem: MatrixProblem, call: _Call) -> Solv
     flaw = _flaw(problem, call.result)
     if flaw:
         return _failure(backend, f"the solver {backend.name!r} {flaw}")
-    if call.result.x is None:
-        return call.result
+    x = call.result.x
     # The point's own objective, whatever the solver printed.
-    return replace(call.result, objective=problem.objective(call.result.x))
+    objective = None if x is None else problem.objective(x)
+    return replace(call.result, bound=float(call.result.bound), objective=objective)
 
 
 def _flaw(problem: MatrixProblem, result: SolveResult) -> str:
-    """Say what is wrong with the numbers in a result; empty if nothing is."""
+    """Say what is wrong with a result; empty if nothing is."""
+    for name, kind in _FIELDS.items():
+        value = getattr(result, name)
+        if not isinstance(value, kind):
+            return f"returned a result whose {name!r} is a {type(value).__name__}"
     if math.isnan(result.bound):
         return "returned a bound that is not a number"
     if result.x is None:
@@ -167,6 +171,24 @@ def _flaw(problem: MatrixProblem, result: SolveResult) -> str:
     if not np.isfinite(result.x).all():
         return "returned a point that is not finite"
     return ""
+
+
+_FIELDS: dict[str, Any] = {
+    "termination": Termination,
+    "limit": Limit | None,
+    "point": PointStatus,
+    "bound": Real,
+    "bound_origin": BoundOrigin,
+    "solver": str,
+    "version": str,
+    "raw_status": str,
+    "message": str,
+    "nodes": Integral | None,
+    "timings": Mapping,
+    "applied": Mapping,
+}
+"""What a result is made of.  The plain string "error" equals `Termination.ERROR` but is not it, and
+would pass where identity is asked for."""
 
 
 def _failure(backend: SolverBackend, message: str) -> SolveResult:
@@ -180,24 +202,45 @@ def _failure(backend: SolverBackend, message: str) -> SolveResult:
     )
 
 
-class _Watch(io.TextIOBase):
-    """Stands in for stdout: what one thread writes is kept, what others write passes through."""
+class _Watch:
+    """Stands in for stdout: what watched threads write is kept, all else passes through."""
 
-    def __init__(self, outer: TextIO, kept: io.StringIO) -> None:
-        self._outer = outer
-        self._kept = kept
-        self._thread = threading.get_ident()
+    def __init__(self, outer: Any) -> None:
+        self.outer = outer
+        self.kept: dict[int, io.StringIO] = {}
 
     def write(self, text: str) -> int:
-        if threading.get_ident() == self._thread:
-            return self._kept.write(text)
-        return self._outer.write(text)
+        kept = self.kept.get(threading.get_ident())
+        written: int = (self.outer if kept is None else kept).write(text)
+        return written
 
-    def flush(self) -> None:
-        self._outer.flush()
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.outer, name)
+
+
+_watch_lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def _watching_stdout(kept: io.StringIO) -> Iterator[None]:
-    with contextlib.redirect_stdout(_Watch(sys.stdout, kept)):
+    """Keep what the calling thread prints.
+
+    One stand-in serves all threads, and the last one to end takes it away, if
+    it is still there: a backend that was left behind must not, when it ends
+    at last, put back a stdout that someone else has replaced meanwhile.
+    """
+    with _watch_lock:
+        watch = sys.stdout if isinstance(sys.stdout, _Watch) else _Watch(sys.stdout)
+        sys.stdout = watch
+        watch.kept[threading.get_ident()] = kept
+    try:
         yield
+    finally:
+        with _watch_lock:
+            del watch.kept[threading.get_ident()]
+            if not watch.kept and sys.stdout is watch:
+                sys.stdout = watch.outer
