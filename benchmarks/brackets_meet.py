@@ -1,4 +1,4 @@
-"""Every solver and every encoding on the same problems: do all brackets meet?
+"""Every solver and every encoding on the same problems: all brackets must meet.
 
     python benchmarks/brackets_meet.py --time-limit 20
 
@@ -10,6 +10,7 @@ Markdown row per run; exits with 1 if two brackets of one problem do not meet.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -18,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnff import Certificate, Domain, Layer, Network, Scaling, certify, metric, read_network, weights_from_ranking
+from nnff import (
+    Certificate,
+    Domain,
+    Layer,
+    Network,
+    Scaling,
+    certify,
+    metric,
+    read_network,
+    weights_from_ranking,
+)
 from nnff.datasets import load_dataset
 from nnff.plugin import Kind, plugin_manager
 
@@ -37,21 +48,9 @@ PUBLIC = (
     ("AC-1", 8, (8,)),
 )
 
-RANKING = "RM LSTAT INDUS NOX CRIM AGE DIS TAX PTRATIO ZN RAD CHAS".split()
-
-# Weights (columns CRIM, ZN, INDUS, CHAS, NOX, RM, AGE, DIS, RAD, TAX, PTRATIO, B, LSTAT) and bias.
-FOUNDING: dict[str, tuple[tuple[float, ...], float]] = {
-    "founding-1": (
-        (.28967165, -.00571129, .54370172, -1.6018582, -.30212816, .41453689, .69039547,
-         -1.52664053, .19561402, -1.11727328, -1.07267271, -.70423767, -1.00198178),
-        -1.5274488644536222,
-    ),
-    "founding-2": (
-        (1.04279199, 1.46830472, 1.09590334, 1.09480639, 2.28170549, -1.06148196, .10097893,
-         .48551476, 2.56282473, .5596913, -1.25358298, .37576072, 1.87801127),
-        -.55837739849488,
-    ),
-}  # fmt: skip
+FOUNDING = json.loads(
+    (Path(__file__).parents[1] / "data" / "founding_models.json").read_text(encoding="utf-8")
+)
 
 
 @dataclass(frozen=True)
@@ -79,15 +78,18 @@ def founding_instances() -> Iterator[Instance]:
     """Yield the one-neuron models 5 + 45 sigmoid(w z + b) of the founding paper."""
     boston = load_dataset("boston").X
     names = tuple(boston.columns)
-    weights = weights_from_ranking(RANKING, names)
-    for name, (w, b) in FOUNDING.items():
+    assert list(names) == FOUNDING["columns"]
+    similar = metric("weighted-lp", p=2, weights=weights_from_ranking(FOUNDING["ranking"], names))
+    for name, model in FOUNDING["models"].items():
         network = Network(
-            (Layer(np.array([w]), np.array([b]), "sigmoid"),),
+            (Layer(np.array([model["weight"]]), np.array([model["bias"]]), "sigmoid"),),
             input_scaling=Scaling.standard(boston),
-            output_scaling=Scaling(np.array([5.0]), np.array([45.0])),
+            output_scaling=Scaling(
+                np.array([FOUNDING["output"]["center"]]), np.array([FOUNDING["output"]["scale"]])
+            ),
             feature_names=names,
         )
-        yield Instance(name, network, Domain.from_data(boston), metric("weighted-lp", p=2, weights=weights), 0.3)
+        yield Instance(f"founding-{name}", network, Domain.from_data(boston), similar, FOUNDING["epsilon"])
 
 
 def instances() -> Iterator[Instance]:
@@ -128,7 +130,9 @@ def disagreement(runs: dict[tuple[str, str], Certificate]) -> str:
 
 def main() -> int:
     """Run everything and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--time-limit", type=float, default=20.0, help="seconds per run")
     parser.add_argument("--gap", type=float, default=1e-3, help="relative gap at which a run stops")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -13,21 +14,9 @@ from hypothesis import settings
 settings.register_profile("nnff", deadline=None)
 settings.load_profile("nnff")
 
-BOSTON_NAMES = tuple("CRIM ZN INDUS CHAS NOX RM AGE DIS RAD TAX PTRATIO B LSTAT".split())
-
-# One-neuron sigmoid models of the founding paper, on standardised Boston columns.
-FOUNDING = {
-    "first": (
-        (.28967165, -.00571129, .54370172, -1.6018582, -.30212816, .41453689, .69039547,
-         -1.52664053, .19561402, -1.11727328, -1.07267271, -.70423767, -1.00198178),
-        -1.5274488644536222,
-    ),
-    "second": (
-        (1.04279199, 1.46830472, 1.09590334, 1.09480639, 2.28170549, -1.06148196, .10097893,
-         .48551476, 2.56282473, .5596913, -1.25358298, .37576072, 1.87801127),
-        -.55837739849488,
-    ),
-}  # fmt: skip
+FOUNDING = json.loads(
+    (Path(__file__).parents[1] / "data" / "founding_models.json").read_text(encoding="utf-8")
+)
 
 
 @pytest.fixture(scope="session")
@@ -41,23 +30,23 @@ def data_home() -> Path:
 
 @pytest.fixture(scope="session")
 def boston() -> np.ndarray:
-    """The 506 rows of Boston housing, 13 columns in `BOSTON_NAMES` order."""
+    """The 506 rows of Boston housing, 13 columns in the order of the founding models."""
     from mlxtend.data import boston_housing_data
 
     return np.asarray(boston_housing_data()[0], dtype=np.float64)
 
 
-@pytest.fixture(params=sorted(FOUNDING))
+@pytest.fixture(params=sorted(FOUNDING["models"]))
 def founding_model(request, boston):
     """(name, network) of 5 + 45 sigmoid(w z + b) on standardised inputs."""
     from nnff.network import Layer, Network, Scaling
 
-    weight, bias = FOUNDING[request.param]
+    model = FOUNDING["models"][request.param]
     network = Network(
-        (Layer([weight], [bias], "sigmoid"),),
+        (Layer([model["weight"]], [model["bias"]], "sigmoid"),),
         input_scaling=Scaling.standard(boston),
         output_scaling=Scaling([5.0], [45.0]),
-        feature_names=BOSTON_NAMES,
+        feature_names=tuple(FOUNDING["columns"]),
         output_names=("MEDV",),
     )
     return request.param, network

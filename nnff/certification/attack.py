@@ -99,24 +99,33 @@ def _search(
     stop: Callable[[], bool],
     origin: str,
 ) -> Witness | None:
-    """Alternate between the difference d (towards a maximiser over the ball) and the place x'."""
+    """Alternate between x'' given x', x' given x'', each towards a maximiser over the ball, and their place.
+
+    Both inputs have to move towards the ball's edge: where the box stops x'',
+    only x' can still step back.
+    """
     step = np.full(len(x1), 0.25)
     for iteration in range(iterations):
         if stop():
             break
         # Where the output saturates its gradient vanishes; the logit's does not.
         of: Literal["logit", "output"] = "logit" if iteration < iterations // 4 else "output"
-        d = _turn(problem, x1, d, of)
+        if iteration % 2 == 0:
+            d = _turn(problem, x1, d, of)
+        else:
+            x2 = x1 + d
+            back = _turn(problem, x2, -d, of, rising=False)
+            x1, d = x2 + back, -back
         x1, step = _move(problem, x1, d, step, of)
     x2 = x1 + d
     best = best_witness(problem, x1, x2, origin)
-    if problem.domain.integer.any() and best is not None:
+    if problem.domain.integer.any():
         # Rounding x' and x'' apart can break similarity; truncating their difference seldom does.
         base = problem.domain.nearest(x1)
         short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
         best = better(best, best_witness(problem, base, base + short, origin))
-        assert best is not None
-        best = _integer_search(problem, best, stop)
+        if best is not None:
+            best = _integer_search(problem, best, stop)
     return best
 
 
@@ -137,10 +146,20 @@ def _gradient(problem: Problem, x: FloatArray, of: Literal["logit", "output"]) -
     return gradient
 
 
-def _turn(problem: Problem, x1: FloatArray, d: FloatArray, of: Literal["logit", "output"]) -> FloatArray:
-    """Frank-Wolfe step on d with a line search: the ball and the box are convex, so it stays feasible."""
+def _turn(
+    problem: Problem,
+    x1: FloatArray,
+    d: FloatArray,
+    of: Literal["logit", "output"],
+    *,
+    rising: bool = True,
+) -> FloatArray:
+    """Frank-Wolfe step on d with a line search: the ball and the box are convex, so it stays feasible.
+
+    Towards a larger f(x' + d), or with `rising` false a smaller one.
+    """
     domain, t = problem.domain, problem.coordinates.scale
-    gradient = _gradient(problem, x1 + d, of) * t
+    gradient = _gradient(problem, x1 + d, of) * (t if rising else -t)
     ends = np.stack([(domain.lower - x1) / t, (domain.upper - x1) / t])
     movable = ~domain.immutable
     low, high = np.minimum(ends.min(axis=0), 0.0) * movable, np.maximum(ends.max(axis=0), 0.0) * movable
@@ -149,7 +168,7 @@ def _turn(problem: Problem, x1: FloatArray, d: FloatArray, of: Literal["logit", 
     goal = problem.metric.maximise(gradient, problem.epsilon, low, high) * t
     trials = d[None] + _STEPS[:, None, None] * (goal - d)[None]
     trials = np.concatenate([d[None], trials])
-    return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of)[2]
+    return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of, rising=rising)[2]
 
 
 def _move(
@@ -171,12 +190,12 @@ def _move(
 
 
 def _best_of(
-    problem: Problem, x1: FloatArray, d: FloatArray, of: str
+    problem: Problem, x1: FloatArray, d: FloatArray, of: str, *, rising: bool = True
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Among trials, shape (trials, rows, n), pick per row the best: which it is, its x' and its d."""
     trials, rows, n = x1.shape
     values = _objective(problem, x1.reshape(-1, n), d.reshape(-1, n), of).reshape(trials, rows)
-    chosen = np.argmax(values, axis=0)
+    chosen = np.argmax(values if rising else -values, axis=0)
     pick = np.arange(rows)
     return chosen, x1[chosen, pick], d[chosen, pick]
 

@@ -20,6 +20,10 @@ CONTRADICTION = 1e-9
 """A certified bound below a real pair by more than this, relative, is a contradiction."""
 
 
+def _no_error(_witness: Witness) -> float:
+    return 0.0
+
+
 @dataclass
 class Bracket:
     """delta_lower and delta_upper with their history; lower only rises, upper only falls.
@@ -30,10 +34,14 @@ class Bracket:
         ``time.perf_counter()`` when the run began.
     listener
         Called at every change and at every `tick`.
+    replay_error
+        How far a witness's delta can be off for rounding alone, absolute: no
+        contradiction is seen in less.
     """
 
     started: float
     listener: Callable[[CertifyProgress], None] | None = None
+    replay_error: Callable[[Witness], float] = _no_error
     upper: float = math.inf
     witness: Witness | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
@@ -58,9 +66,16 @@ class Bracket:
         """Wall seconds since the start."""
         return time.perf_counter() - self.started
 
+    def allows(self, upper: float) -> bool:
+        """Tell whether an upper bound is compatible with the best pair, up to rounding."""
+        rounding = 0.0 if self.witness is None else self.replay_error(self.witness)
+        return not upper < self.lower * (1 - CONTRADICTION) - rounding
+
     def prove(self, upper: float, source: str) -> None:
         """Take a proven upper bound; one below a real pair is a contradiction, and not taken."""
-        if upper < self.lower * (1 - CONTRADICTION):
+        if math.isnan(upper):
+            return
+        if not self.allows(upper):
             self.contradiction = (
                 f"{source} claims that no pair differs by more than {upper:.9g}, "
                 f"but a real pair differs by {self.lower:.9g}"
@@ -74,10 +89,11 @@ class Bracket:
 
     def show(self, witness: Witness | None, source: str) -> None:
         """Take a replayed pair; one above the proven bound is a contradiction."""
-        if witness is None or not witness.replayed or witness.delta <= self.lower:
+        # "Not greater" is also true of a delta that is not a number.
+        if witness is None or not witness.replayed or not witness.delta > self.lower:
             return
         self.witness = witness
-        if witness.delta > self.upper * (1 + CONTRADICTION):
+        if not self.allows(self.upper):
             self.contradiction = (
                 f"a real pair ({source}) differs by {witness.delta:.9g}, "
                 f"above the bound {self.upper:.9g} that was claimed before"

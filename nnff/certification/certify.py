@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from nnff.certification.crosscheck import crosscheck as crosscheck_others
 from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
-from nnff.certification.witness import best_witness
+from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
 from nnff.network import Scaling
@@ -181,7 +182,11 @@ def certify(
         native=dict(solver_options or {}),
     )
     run = _Run(
-        problem, Bracket(began, on_progress), settings, SolveControl() if control is None else control, {}
+        problem,
+        Bracket(began, on_progress, lambda witness: replay_error(problem, witness)),
+        settings,
+        SolveControl() if control is None else control,
+        {},
     )
     pairs = _data_pairs(run, rows)
     ranges, closed = _ranges(run)
@@ -385,8 +390,9 @@ def _certificate(
     problem, bracket = run.problem, run.bracket
     upper = bracket.upper
     if outcome.reason is Reason.INCONSISTENT:
-        # Something that was believed is wrong: only what needs no solver is left.
-        upper, trust = max(closed, bracket.lower), Trust.CLOSED_FORM
+        # Something that was believed is wrong: only what needs no solver is left, unless it is that.
+        upper = max(closed, bracket.lower) if bracket.allows(closed) else math.inf
+        trust = Trust.CLOSED_FORM
     seconds = bracket.seconds
     run.phases["other"] = max(0.0, seconds - sum(run.phases.values()))
     return Certificate(

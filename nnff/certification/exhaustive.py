@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnff.errors import ProblemError
+from nnff.network.rounding import evaluation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ def enumerate_pairs(
 
     Sound: distances are compared with the same slack as everywhere
     (`nnff.similarity.within`), and delta_upper is widened by a bound on the
-    rounding of two forward passes relative to the outputs' magnitude.
+    rounding of two forward passes (`nnff.network.rounding`).
 
     Raises
     ------
@@ -96,9 +97,9 @@ def enumerate_pairs(
             f"strategy 'exhaustive' needs a metric of differences; {problem.metric.name!r} is not"
         )
     counts = np.where(domain.integer, domain.width, 0.0).astype(np.int64) + 1
-    outputs = _all_outputs(problem, counts)
+    outputs, error = _all_outputs(problem, counts)
     spread = float(outputs.max() - outputs.min())
-    slack = 1e-12 * float(np.abs(outputs).max() + spread)
+    slack = 2 * error
     best, best_shift, best_at = (
         0.0,
         np.zeros(len(counts), dtype=np.int64),
@@ -125,15 +126,24 @@ def enumerate_pairs(
     return Enumeration(best, upper, x1, x1 + best_shift, pairs, complete)
 
 
-def _all_outputs(problem: Problem, counts: IntArray) -> FloatArray:
-    """Evaluate the network on the whole grid, shape `counts`."""
+def _all_outputs(problem: Problem, counts: IntArray) -> tuple[FloatArray, float]:
+    """Evaluate the network on the whole grid, shape `counts`; also return a bound of the rounding errors.
+
+    Raises
+    ------
+    ProblemError
+        If an output is not finite: no comparison with it means anything.
+    """
     total = math.prod(int(c) for c in counts)
-    values = np.empty(total)
+    values, error = np.empty(total), 0.0
     for begin in range(0, total, _BATCH):
         flat = np.arange(begin, min(begin + _BATCH, total))
         rows = np.stack(np.unravel_index(flat, tuple(counts)), axis=1) + problem.domain.lower
         values[flat] = problem.network.predict(rows)
-    return values.reshape(tuple(counts))
+        error = max(error, float(evaluation_error(problem.network, rows, 2.0**-53).max()))
+    if not (np.isfinite(values).all() and math.isfinite(error)):
+        raise ProblemError("an output of the network over the domain is not a finite number")
+    return values.reshape(tuple(counts)), error
 
 
 def _admitted_shifts(problem: Problem, counts: IntArray) -> Iterator[IntArray]:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnff.certification.certificate import Witness
+from nnff.network.rounding import evaluation_error
 
 if TYPE_CHECKING:
     from nnff.problem import Problem
     from nnff.values import BoolArray, FloatArray
 
-__all__ = ["best_witness", "make_witness", "repair"]
+__all__ = ["best_witness", "make_witness", "repair", "replay_error"]
 
 _HALVINGS = 40
+
+DOUBLE_ROUNDOFF = 2.0**-53
 
 
 def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
@@ -77,6 +80,16 @@ def make_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) 
         origin=origin,
         replayed=admitted,
     )
+
+
+def replay_error(problem: Problem, witness: Witness) -> float:
+    """Bound how far the two forward passes' rounding can put the witness's delta off its exact value.
+
+    Where outputs are large and nearly equal, as for a small epsilon, that can
+    be more than any relative tolerance.
+    """
+    rows = np.array([witness.x1, witness.x2])
+    return float(evaluation_error(problem.network, rows, DOUBLE_ROUNDOFF).sum())
 
 
 def best_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) -> Witness | None:

@@ -29,7 +29,10 @@ def check(instance):
     assert len(runs) >= 6
     assert script.disagreement(runs) == ""
     for key, certificate in runs.items():
-        assert certificate.reason not in (Reason.INCONSISTENT, Reason.SOLVER_FAILED), (key, certificate.detail)
+        assert certificate.reason not in (Reason.INCONSISTENT, Reason.SOLVER_FAILED), (
+            key,
+            certificate.detail,
+        )
     closed = [c for c in runs.values() if c.reason is Reason.GAP_CLOSED]
     for one in closed:
         for other in closed:
@@ -43,7 +46,7 @@ def test_public_networks(data_home, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(script.FOUNDING))
+@pytest.mark.parametrize("name", [f"founding-{name}" for name in script.FOUNDING["models"]])
 def test_founding_models(name):
     check(next(i for i in script.founding_instances() if i.name == name))
 

@@ -125,25 +125,32 @@ class ScipBackend(SolverBackend):
         solving = time.perf_counter()
         optimize(model, control)
         timings = {"transfer": solving - began, "solve": time.perf_counter() - solving}
-        status = str(model.getStatus())
-        termination, limit = STATUS.get(status, (Termination.ERROR, None))
-        facts: dict[str, Any] = {"raw_status": status, "limit": limit, "applied": applied, "timings": timings}
-        facts["nodes"] = int(model.getNTotalNodes())
-        if termination is Termination.ERROR:
-            return result(termination, message=f"SCIP stopped with {status!r}", **facts)
-        if termination is Termination.INFEASIBLE:
-            return result(termination, bound=math.inf, bound_origin=BoundOrigin.API, **facts)
-        bound, dual = -math.inf, float(model.getDualbound())
-        if termination is not Termination.UNBOUNDED and abs(dual) < INFINITE:
-            # Outward: SCIP compares relative to the size of what it compares.
-            bound = dual - SLACK * max(1.0, abs(dual), abs(problem.offset))
-        if model.getNSols() > 0 and termination is not Termination.UNBOUNDED:
-            best = model.getBestSol()
-            x = np.clip([best[column] for column in columns], problem.col_lower, problem.col_upper)
-            facts |= {"point": PointStatus.FEASIBLE, "x": x, "objective": problem.objective(x)}
-            bound = min(bound, facts["objective"])
-        origin = BoundOrigin.API if bound > -math.inf else BoundOrigin.NONE
-        return result(termination, bound=bound, bound_origin=origin, **facts)
+        return result(**answer(model, columns, problem), applied=applied, timings=timings)
+
+
+def answer(model: Any, columns: list[Any], problem: MatrixProblem) -> dict[str, Any]:
+    """Read why SCIP stopped, its best point and its dual bound, weakened outward."""
+    status = str(model.getStatus())
+    termination, limit = STATUS.get(status, (Termination.ERROR, None))
+    facts: dict[str, Any] = {"termination": termination, "limit": limit, "raw_status": status}
+    facts["nodes"] = int(model.getNTotalNodes())
+    if termination is Termination.ERROR:
+        return facts | {"message": f"SCIP stopped with {status!r}"}
+    if termination is Termination.INFEASIBLE:
+        return facts | {"bound": math.inf, "bound_origin": BoundOrigin.API}
+    if termination in {Termination.UNBOUNDED, Termination.INFEASIBLE_OR_UNBOUNDED}:
+        return facts
+    bound, dual = -math.inf, float(model.getDualbound())
+    if abs(dual) < INFINITE:
+        # SCIP compares relative to the size of what it compares; so is what its bound may lack.
+        bound = dual - SLACK * max(1.0, abs(dual), abs(problem.offset))
+    if model.getNSols() > 0:
+        best = model.getBestSol()
+        x = np.clip([best[column] for column in columns], problem.col_lower, problem.col_upper)
+        facts |= {"point": PointStatus.FEASIBLE, "x": x, "objective": problem.objective(x)}
+        bound = min(bound, facts["objective"])
+    origin = BoundOrigin.API if bound > -math.inf else BoundOrigin.NONE
+    return facts | {"bound": bound, "bound_origin": origin}
 
 
 def impossible(problem: MatrixProblem) -> bool:
@@ -201,7 +208,9 @@ def parameters_of(options: SolveOptions) -> dict[str, Any]:
         "numerics/feastol": tolerance,
         "numerics/dualfeastol": min(1e-7, tolerance),
         "numerics/sumepsilon": tolerance,
-        # Far below the tolerance, or SCIP goes wrong on small ranges.
+        # Epsilon far below the tolerance, and no conflict analysis: with the defaults SCIP has proven
+        # false optima of networks with small ranges.
+        "conflict/enable": False,
         "numerics/epsilon": min(1e-9, max(1e-3 * tolerance, 1e-15)),
     }
     if options.seed is not None:
@@ -209,10 +218,23 @@ def parameters_of(options: SolveOptions) -> dict[str, Any]:
     if options.node_limit is not None:
         wanted["limits/totalnodes"] = options.node_limit
     for name, value in options.native.items():
-        if name.startswith(("limits/", "numerics/", "display/", "misc/catchctrlc")):
+        if name.startswith(("limits/", "numerics/", "display/", "misc/catchctrlc", "conflict/enable")):
             raise UnsupportedOptionError(f"the native option {name!r} of 'scip' is set by common options")
         wanted[name] = value
     return wanted
+
+
+def apply(model: Any, parameters: dict[str, Any], options: SolveOptions) -> None:
+    """Set every parameter, and the log; what SCIP refuses raises."""
+    for name, value in parameters.items():
+        try:
+            model.setParam(name, value)
+        except Exception as error:
+            raise UnsupportedOptionError(f"the solver 'scip' does not accept {name} = {value!r}") from error
+    if options.log_path is not None:
+        if not options.log_path.absolute().parent.is_dir():
+            raise ConfigError(f"the log {options.log_path} cannot be written: there is no such folder")
+        model.setLogfile(str(options.log_path))
 
 
 def optimize(model: Any, control: SolveControl | None) -> None:
