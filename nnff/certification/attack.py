@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nnff.certification.witness import best_witness
+from nnff.certification.witness import best_witness, seen_by_metric
+from nnff.similarity import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,8 +168,24 @@ def _turn(
     gradient = gradient / np.where(size > 0, size, 1.0)
     goal = problem.metric.maximise(gradient, problem.epsilon, low, high) * t
     trials = d[None] + _STEPS[:, None, None] * (goal - d)[None]
-    trials = np.concatenate([d[None], trials])
+    trials = np.concatenate([d[None], trials, _stretched(problem, x1, trials)])
     return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of, rising=rising)[2]
+
+
+def _stretched(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
+    """Lengthen differences, shape (trials, rows, n), to the boundary of the ball where the box allows.
+
+    Between two points on a curved boundary a Frank-Wolfe step ends inside the
+    ball; without this the search creeps.
+    """
+    domain = problem.domain
+    distance = problem.distance(np.broadcast_to(x1, d.shape), x1 + d)
+    factor = np.where(distance > 0, problem.epsilon / np.where(distance > 0, distance, 1.0), 1.0)
+    longer = np.where(seen_by_metric(problem), d * factor[..., None], d)
+    longer = np.clip(longer, domain.lower - x1, domain.upper - x1)
+    fits = within(problem.distance(np.broadcast_to(x1, d.shape), x1 + longer), problem.epsilon)
+    kept: FloatArray = np.where(fits[..., None], longer, d)
+    return kept
 
 
 def _move(

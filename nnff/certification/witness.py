@@ -45,10 +45,7 @@ def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray
     second = np.where(domain.immutable, first, second)
     good = problem.admits(first, second)
     continuous = ~domain.integer
-    # Coordinates that a ball of radius 0 pins are the ones the metric sees.
-    n = domain.n_features
-    seen = problem.metric.difference_bound(np.eye(n), 0.0, np.ones(n)) < 0.5  # noqa: PLR2004
-    for moving in (continuous & seen, continuous):
+    for moving in (continuous & seen_by_metric(problem), continuous):
         rows = np.flatnonzero(~good)
         if not len(rows) or not moving.any():
             continue
@@ -62,6 +59,13 @@ def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray
         second[rows] = np.where(moving, base + low[:, None] * (goal - base), goal)
         good = problem.admits(first, second)
     return first, second, good
+
+
+def seen_by_metric(problem: Problem) -> BoolArray:
+    """Tell which features the metric sees: those that a ball of radius 0 pins; shape (n,)."""
+    n = problem.domain.n_features
+    pinned: BoolArray = problem.metric.difference_bound(np.eye(n), 0.0, np.ones(n)) < 0.5  # noqa: PLR2004
+    return pinned
 
 
 def make_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) -> Witness:

@@ -50,9 +50,9 @@ class Limits:
 
 
 LIMITS = Limits(coefficient=1e-9, width=1e-7, infinity=1e20)
-"""For CBC and SCIP.  1e20 is infinite to SCIP, and 1e-8 the width that CBC closes when it reads.  Besides,
-what is smaller than these is not lost, but makes solvers err: on a MILP of a real network with ranges of
-1e-14 in it SCIP gave false optima for 2 of 10 seeds when both limits were 1e-12, for none with these."""
+"""For CBC and SCIP.  1e20 is infinite to SCIP.  The others are not where numbers are lost, which is far
+below, but where solvers begin to err: on a MILP of a real network with ranges of 1e-14 in it SCIP gave false
+optima for 2 of 10 seeds when both limits were 1e-12, for none with these."""
 
 
 @dataclass(frozen=True)

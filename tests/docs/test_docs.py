@@ -90,7 +90,7 @@ def anchors(page):
 
 
 def commands(page):
-    """Every ``nnff ...`` that a page shows, in a shell or indented block or within a line, as lists of words."""
+    """Every ``nnff ...`` that a page shows, in a block of commands or within a line, as lists of words."""
     lines = [child.content for child in inline(page) if child.type == "code_inline"]
     lines = [line for line in lines if re.match(r"nnff( |$)", line)]
     shown = [block.text for block in blocks(page) if block.language == "sh"]
