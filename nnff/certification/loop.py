@@ -25,6 +25,9 @@ __all__ = ["LoopOutcome", "LoopSettings", "run_loop", "solve_once"]
 _STALL = 8
 """Rounds without any change of the bracket after which the loop gives up: rounds stall and then drop."""
 
+_FINEST = 1e-7
+"""Relative precision beyond which solver tolerances, not cells, are what is left."""
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -85,6 +88,14 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     return None
 
 
+def precision(bracket: Bracket, settings: LoopSettings) -> float:
+    """Return the relative precision to aim for: the wanted gap, or what it takes to decide on delta."""
+    if settings.delta is None:
+        return settings.gap
+    room = abs(settings.delta - bracket.lower) / max(bracket.lower, 1e-9)
+    return max(min(settings.gap, room / 2), _FINEST)
+
+
 def run_loop(
     problem: Problem,
     strategy: EncodingStrategy,
@@ -132,7 +143,7 @@ def run_loop(
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
             return outcome
         output_scale = float(abs(problem.network.output_scaling.scale[0]))
-        tolerance = settings.gap * max(bracket.lower, 1e-9) / output_scale / 50
+        tolerance = precision(bracket, settings) * max(bracket.lower, 1e-9) / output_scale / 50
         with _timed(outcome.phases, "refine"):
             finer = strategy.refine(plan, encoded, result.x, tolerance)
         still = still + 1 if (bracket.lower, bracket.upper) == before else 0
@@ -200,7 +211,7 @@ def _options(
     can = backend.capabilities
     # A point of the MILP is an upper estimate of what its cells allow; a bound
     # within a quarter of the wanted gap of it leaves the rest to refinement.
-    relative_gap = settings.gap / 4 if Capability.GAP in can else 0.0
+    relative_gap = precision(bracket, settings) / 4 if Capability.GAP in can else 0.0
     goals = [bracket.lower * (1 + settings.gap)] if settings.delta is None else [settings.delta]
     # Stop as soon as the bound settles the question; a hair below, because
     # bounds are weakened before they count.

@@ -36,8 +36,8 @@ class FixedFormulation:
         feature = np.abs(self._slope[:, self.columns]).argmax(axis=0) % problem.domain.n_features
         # Whole numbers are tied to zm and dz by rows: there a rounding of the held value would make the
         # model infeasible, while anything much less than a step leaves only one whole number.
-        scale = np.abs(problem.network.input_scaling.scale[feature])
-        self._play = np.where(problem.domain.integer[feature], 1e-3 / scale, 0.0)
+        reach = np.abs(self._slope[:, self.columns]).max(axis=0)
+        self._play = np.where(problem.domain.integer[feature], 1e-3 / reach, 0.0)
 
     def values(self, x1, x2):
         """Return the values of the pair's columns."""
@@ -72,8 +72,7 @@ class FixedFormulation:
             integrality=matrix.integer.astype(int),
             bounds=Bounds(lower, upper),
             constraints=LinearConstraint(matrix.matrix, matrix.row_lower, matrix.row_upper),
-            # SciPy's tolerance of 1e-6 cannot be changed, and with it presolve calls models infeasible
-            # whose D ranges are 1e-3 wide (a feasible point is found without).
+            # HiGHS's presolve (its aggregator) calls some of these models infeasible; without it, none.
             options={"mip_rel_gap": 0.0, "presolve": False},
         )
         assert found.status in (0, 2), found.message

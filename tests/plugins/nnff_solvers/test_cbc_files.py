@@ -47,10 +47,11 @@ def test_encoding_as_cbc_writes_it():
 def test_cbc_reads_what_was_written(tmp_path):
     rng = np.random.default_rng(3)
     n = 400
-    values = rng.normal(size=n) * 10.0 ** rng.integers(-5, 8, n)
+    values = rng.normal(size=n) * 10.0 ** rng.integers(-8, 8, n)
     values[:3] = [0.1, 1 / 3, math.pi]
-    # CBC reads bounds of 1e-8 and less as they are, but exports them as 0.
-    assert np.abs(values).min() > 1e-7
+    integer = rng.random(n) < 0.3
+    # As CBC exports them: bounds of 1e-8 and less as 0, and those of integers as integers.
+    starts = np.where(integer, np.rint(values), np.where(np.abs(values) < 1e-7, 0.0, values))
     shift = rng.normal(size=n)
     # Range rows whose range is not exact must arrive as two rows.
     lower = rng.normal(size=n) * 10.0 ** rng.integers(-3, 6, n)
@@ -59,8 +60,8 @@ def test_cbc_reads_what_was_written(tmp_path):
         values,
         np.diag(shift),
         list(zip(lower, upper, strict=True)),
-        [(float(v), float(v) + 1.5) for v in values],
-        rng.random(n) < 0.3,
+        [(v, v + 3.0) for v in starts.tolist()],
+        integer,
     )
     origin = write_problem(problem, tmp_path / "sent.mps")
     assert len(origin) > n, "no row was split; the test does not test what it should"
