@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnff.certification.attack import polish
 from nnff.certification.certificate import Reason, SolverRun
+from nnff.certification.digits import plain, rounded_down, rounded_up
 from nnff.certification.proof import Proof, judge
 from nnff.solver import Capability, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
@@ -76,9 +77,15 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
         return Reason.INCONSISTENT, bracket.contradiction
     if settings.delta is not None:
         if bracket.upper <= settings.delta:
-            return Reason.DECIDED, f"the certified bound {bracket.upper:.6g} is at most {settings.delta:g}"
+            return (
+                Reason.DECIDED,
+                f"the certified bound {rounded_up(bracket.upper)} is at most {plain(settings.delta)}",
+            )
         if bracket.lower > settings.delta:
-            return Reason.DECIDED, f"a real pair differs by {bracket.lower:.6g}, more than {settings.delta:g}"
+            return (
+                Reason.DECIDED,
+                f"a real pair differs by {rounded_down(bracket.lower)}, more than {plain(settings.delta)}",
+            )
     if bracket.gap <= settings.gap and settings.delta is None:
         return Reason.GAP_CLOSED, f"relative gap {max(bracket.gap, 0.0):.2e}, asked for {settings.gap:g}"
     if control.interrupted:

@@ -101,7 +101,7 @@ def bounds_table(certificate: Certificate, *, units: Mapping[str, str] | None = 
         where = (
             f"largest over {pairs:,} similar pairs of data rows" if pairs else "no two data rows are similar"
         )
-        table.add_row("delta_data", str(shown(certificate.delta_data)), unit, where)
+        table.add_row("delta_data", str(at_least(certificate.delta_data)), unit, where)
     if certificate.delta is not None:
         table.add_row("delta", str(shown(certificate.delta)), unit, "asked for")
     table.add_row("gap", gap_text(certificate.gap), "", certificate.reason.value)

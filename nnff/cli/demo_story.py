@@ -9,7 +9,7 @@ from rich.text import Text
 
 from nnff.cli.answer import gap_text, print_files, print_pair, solver_line
 from nnff.cli.console import plain_table, print_text
-from nnff.report.numbers import at_least, at_most, duration, shown
+from nnff.report.numbers import at_least, at_most, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def _contrast(answers: Answers) -> object:
 
     if main.delta_data is not None:
         rows = f"over {main.data_pairs or 0:,} similar pairs of rows"
-        table.add_row("delta_data", bar(main.delta_data, "blue"), str(shown(main.delta_data)), rows)
+        table.add_row("delta_data", bar(main.delta_data, "blue"), str(at_least(main.delta_data)), rows)
     table.add_row(
         "delta_lower",
         bar(main.delta_lower, "yellow"),
@@ -142,7 +142,7 @@ def _moral(answers: Answers) -> str:
         beyond = (
             f", and no pair goes beyond {math.ceil(10 * main.delta_upper / main.delta_data) / 10:g} times"
         )
-    return f"The data shows {shown(main.delta_data, 3)}. A real pair reaches {times:g} times that{beyond}."
+    return f"The data shows {at_least(main.delta_data, 3)}. A real pair reaches {times:g} times that{beyond}."
 
 
 def _sensitive(answers: Answers) -> str:

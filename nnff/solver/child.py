@@ -81,6 +81,15 @@ class ChildEnd:
     returncode: int | None
     seconds: float
 
+    @property
+    def described(self) -> str:
+        """How the process itself ended, for messages."""
+        if self.returncode is None:
+            return "killed together with the process that watched over it"
+        if self.returncode < 0:
+            return f"killed by signal {-self.returncode}"
+        return f"exit code {self.returncode}"
+
 
 class LogTail:
     """Hands on the complete lines that a growing log file gains.

@@ -113,7 +113,7 @@ class Answer:
         if end.reason is EndReason.WALL_LIMIT:
             return {"termination": Termination.LIMIT, "limit": Limit.TIME}
         what = "without having read the problem" if self.log.errors != 0 else "without a conclusion"
-        message = f"CBC ended {what} (exit code {end.returncode})"
+        message = f"CBC ended {what} ({end.described})"
         return {"termination": Termination.ERROR, "message": message}
 
     def _holds_point(self, termination: Termination | None) -> bool:

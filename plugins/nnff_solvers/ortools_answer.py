@@ -135,7 +135,7 @@ class Answer:
             # MathOpt fails on the infinite objective of the point that comes with this answer.
             return self._unbounded({"raw_status": self.log.status})
         if error.exists() or self.end.reason in {EndReason.EXITED, EndReason.LOST}:
-            text = error.read_text(errors="replace") if error.exists() else f"exit code {self.end.returncode}"
+            text = error.read_text(errors="replace") if error.exists() else self.end.described
             said = f" ({self.log.errors[-1]})" if self.log.errors else ""
             return {"termination": Termination.ERROR, "message": f"OR-Tools failed: {text}{said}"}
         interrupted = self.end.reason is EndReason.INTERRUPTED

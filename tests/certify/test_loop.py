@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -45,4 +46,4 @@ def test_a_gap_is_reached_and_named():
 
 def test_the_bracket_only_ever_narrows():
     history = certified(gap=1e-5).bracket
-    assert all(b[1] >= a[1] and b[2] <= a[2] for a, b in zip(history, history[1:], strict=False))
+    assert all(b[1] >= a[1] and b[2] <= a[2] for a, b in itertools.pairwise(history))
