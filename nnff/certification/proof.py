@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnff.solver import BoundOrigin, SolveResult, Termination
+from nnff.solver import BoundOrigin, Limit, SolveResult, Termination
 
 if TYPE_CHECKING:
     from nnff.milp import MatrixProblem
@@ -68,7 +68,8 @@ def judge(problem: MatrixProblem, result: SolveResult) -> Proof:
         )
     if result.bound_origin is BoundOrigin.NONE or result.bound == -math.inf:
         why = f" ({result.message})" if result.message else ""
-        if result.termination in (Termination.LIMIT, Termination.INTERRUPTED):
+        stopped_early = result.termination in (Termination.LIMIT, Termination.INTERRUPTED)
+        if stopped_early and result.limit is not Limit.BOUND:
             return Proof(-math.inf)
         return Proof(
             -math.inf, f"the solver {name!r} stopped with {result.termination.value!r} and no bound{why}"

@@ -61,7 +61,8 @@ def compile_model(model: Any) -> Compiled:
     Raises
     ------
     ProblemError
-        If a column has no finite bounds or the model has not exactly one objective.
+        If a column has no finite bounds, a row bound is not a number, or the model has not exactly
+        one objective.
     pyomo.common.errors.InfeasibleConstraintException
         If a row without variables cannot hold.
     """
@@ -112,6 +113,9 @@ def _merge_rows(rows: Any, rhs: FloatArray) -> tuple[FloatArray, FloatArray, Flo
     lower: list[float] = []
     upper: list[float] = []
     for index, (row, bound) in enumerate(zip(rows, rhs, strict=True)):
+        if np.isnan(bound):
+            # min and max would pass over it, and the row would be lost without a word.
+            raise ProblemError("a row bound of the MILP is not a number")
         constraint, kind = row.constraint, row.bound_type
         place = seen.get(id(constraint))
         if place is None:
