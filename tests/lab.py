@@ -57,7 +57,10 @@ class Lab:
         whole, kept = rng.random(n) < integer, rng.random(n) < immutable
         low = rng.uniform(-2, 1, n)
         high = low + rng.choice([0.0, 1.0], p=[0.1, 0.9], size=n) * rng.uniform(0.3, 3, n)
-        low, high = np.where(whole, np.floor(low), low), np.where(whole, np.floor(low) + rng.integers(0, 4, n), high)
+        low, high = (
+            np.where(whole, np.floor(low), low),
+            np.where(whole, np.floor(low) + rng.integers(0, 4, n), high),
+        )
         return Domain(low, high, whole, kept)
 
     @staticmethod
@@ -139,7 +142,9 @@ class Exact:
             if name in ("identity", "relu"):
                 context.prec = 1200  # every sum of two floats fits
                 upper, lower = middle + gap / 2, middle - gap / 2
-                return upper - lower if name == "identity" else max(upper, Decimal(0)) - max(lower, Decimal(0))
+                return (
+                    upper - lower if name == "identity" else max(upper, Decimal(0)) - max(lower, Decimal(0))
+                )
             # Subtracting two values near 1 would lose every digit at |m| = 500.
             scale = 2 if name == "tanh" else 1
             rise, fall = (scale * upper).exp(), (scale * lower).exp()

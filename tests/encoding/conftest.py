@@ -31,7 +31,9 @@ class FixedFormulation:
         self.problem, self.encoded, self.matrix = problem, encoded, encoded.matrix
         n = self.matrix.n_columns
         self._base = np.concatenate(encoded.pair(np.zeros(n)))
-        self._slope = np.array([np.concatenate(encoded.pair(unit)) for unit in np.eye(n)]).T - self._base[:, None]
+        self._slope = (
+            np.array([np.concatenate(encoded.pair(unit)) for unit in np.eye(n)]).T - self._base[:, None]
+        )
         self.columns = np.flatnonzero(np.abs(self._slope).max(axis=0) > 0)
         feature = np.abs(self._slope[:, self.columns]).argmax(axis=0) % problem.domain.n_features
         # Whole numbers are tied to zm and dz by rows: there a rounding of the held value would make the

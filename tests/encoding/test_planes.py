@@ -75,7 +75,10 @@ def test_a_shifted_plane_bounds_the_function_exactly(exact, name, quantity, plan
     rng = np.random.default_rng(seed)
     # Where floating point sees the largest excess, and some places that no grid holds.
     worst = np.argsort(excess)[-4:]
-    points = [*zip(m[worst], d[worst], strict=True), *zip(rng.uniform(*box[:2], 4), rng.uniform(*box[2:], 4), strict=True)]
+    points = [
+        *zip(m[worst], d[worst], strict=True),
+        *zip(rng.uniform(*box[:2], 4), rng.uniform(*box[2:], 4), strict=True),
+    ]
     for at_m, at_d in points:
         assert exact_excess(exact, name, quantity, sign, slopes, float(at_m), float(at_d)) <= Decimal(shift)
 
@@ -154,7 +157,9 @@ def concave_envelope(m, d, phi):
 
 @pytest.mark.parametrize("name", SMOOTH)
 @pytest.mark.parametrize("quantity", ["H", "S"])
-@pytest.mark.parametrize("box", [(-3, 3, 0, 1), (-3, 3, -1, 0), (1, 4, -2, 2), (-8, -1, 0, 1e-6), (-1, 1, 0.5, 2)])
+@pytest.mark.parametrize(
+    "box", [(-3, 3, 0, 1), (-3, 3, -1, 0), (1, 4, -2, 2), (-8, -1, 0, 1e-6), (-1, 1, 0.5, 2)]
+)
 def test_chosen_planes_follow_the_concave_envelope(name, quantity, box):
     """Four planes stay, in the mean, within a few per cent of what all planes together could do."""
     g, box = activation(name), np.array(box, dtype=float)

@@ -99,7 +99,9 @@ def test_a_relu_optimum_is_attained(lab, formulation):
         fixed = formulation(problem, encode(problem))
         value, x = fixed.solve()
         x1, x2 = fixed.encoded.pair(x)
-        assert network.predict(x2) - network.predict(x1) == pytest.approx(fixed.encoded.delta(value), abs=1e-6)
+        assert network.predict(x2) - network.predict(x1) == pytest.approx(
+            fixed.encoded.delta(value), abs=1e-6
+        )
         assert problem.distance(x1, x2) <= 0.3 * (1 + 1e-6)
         assert (np.abs(np.stack([x1, x2])) <= 1 + 1e-6).all()
 
@@ -193,13 +195,19 @@ def test_dead_neurons_and_zero_weights(formulation, name):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_constant_network(formulation, name):
     network = Network((Layer([[0.0]], [0.3], name),))
-    fixed = check(network, Domain.from_box([0], [1]), metric("weighted-lp"), 0.5, formulation, [([0.2], [0.7])])
+    fixed = check(
+        network, Domain.from_box([0], [1]), metric("weighted-lp"), 0.5, formulation, [([0.2], [0.7])]
+    )
     assert fixed.delta() == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_negative_output_scale(formulation, name):
-    network = Network((Layer([[1.0], [-2.0]], [0.1, 0.0], name), Layer([[1.0, 1.5]], [0.0], name)), None, Scaling([3.0], [-4.0]))
+    network = Network(
+        (Layer([[1.0], [-2.0]], [0.1, 0.0], name), Layer([[1.0, 1.5]], [0.0], name)),
+        None,
+        Scaling([3.0], [-4.0]),
+    )
     pairs = [([0.0], [0.4]), ([0.9], [0.5]), ([0.3], [0.3])]
     fixed = check(network, Domain.from_box([-1], [1]), metric("weighted-lp"), 0.4, formulation, pairs)
     # Target units per unit of the objective, which is a power of two.
@@ -215,7 +223,10 @@ def test_an_output_range_that_excludes_0(formulation, name, bias):
     fixed = check(network, square, metric("weighted-lp", p="inf"), 0.3, formulation, pairs)
     # At most H(m*, D) with m* the end of the range nearest 0, not H(0, D).
     nearest = np.array([min(abs(bias), abs(bias + 3))])
-    assert fixed.delta() <= float(network.layers[0].activation.difference(nearest, np.array([0.9]))[0]) * 1.02 + 1e-6
+    assert (
+        fixed.delta()
+        <= float(network.layers[0].activation.difference(nearest, np.array([0.9]))[0]) * 1.02 + 1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -236,7 +247,9 @@ def test_a_domain_of_one_point(formulation):
 
 
 def test_huge_preactivations_stay_sound(formulation):
-    network = Network((Layer([[400.0, -300.0], [3.0, 0.0]], [50.0, 0.0], "sigmoid"), Layer([[2.0, -1.0]], [0.0])))
+    network = Network(
+        (Layer([[400.0, -300.0], [3.0, 0.0]], [50.0, 0.0], "sigmoid"), Layer([[2.0, -1.0]], [0.0]))
+    )
     square = Domain.from_box([-1, -1], [1, 1])
     pairs = [([-0.125, 0.0], [-0.124, 0.0]), ([-1.0, 1.0], [-0.9, 0.9]), ([0.0, 0.16], [0.0, 0.17])]
     check(network, square, metric("weighted-lp", p="inf"), 0.1, formulation, pairs)

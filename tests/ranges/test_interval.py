@@ -23,7 +23,9 @@ from nnff.ranges import LayerRanges, difference_range, interval_ranges
 from nnff.similarity import Metric, metric
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
-ENDS = st.floats(-30, 30) | st.floats(-1e-9, 1e-9) | st.sampled_from([-500.0, -80.0, 0.0, 37.5, 120.25, 500.0])
+ENDS = (
+    st.floats(-30, 30) | st.floats(-1e-9, 1e-9) | st.sampled_from([-500.0, -80.0, 0.0, 37.5, 120.25, 500.0])
+)
 
 
 def one_neuron(low, high, d_low, d_high):
@@ -66,7 +68,12 @@ def test_a_difference_range_far_from_0_is_rounded_by_more_than_p_is(exact, name)
 
 def test_a_difference_range_is_sharp():
     ranges = one_neuron(-1.0, 3.0, -0.5, 0.5)
-    for name, most in (("sigmoid", np.tanh(0.125)), ("tanh", 2 * np.tanh(0.25)), ("identity", 0.5), ("relu", 0.5)):
+    for name, most in (
+        ("sigmoid", np.tanh(0.125)),
+        ("tanh", 2 * np.tanh(0.25)),
+        ("identity", 0.5),
+        ("relu", 0.5),
+    ):
         low, high = difference_range(activation(name), ranges)
         assert (low[0], high[0]) == pytest.approx((-most, most), rel=1e-12)
     # The range of m excludes 0: the nearest point counts.
@@ -131,7 +138,11 @@ def test_ranges_of_the_first_layer_hold_exactly(lab, seed):
         for j, (a, b) in enumerate(zip(p1, p2, strict=True)):
             assert Fraction(float(known.lower[j])) <= min(a, b)
             assert Fraction(float(known.upper[j])) >= max(a, b)
-            assert Fraction(float(known.difference_lower[j])) <= b - a <= Fraction(float(known.difference_upper[j]))
+            assert (
+                Fraction(float(known.difference_lower[j]))
+                <= b - a
+                <= Fraction(float(known.difference_upper[j]))
+            )
 
 
 @pytest.mark.parametrize("p", [1, 2, "inf"])
@@ -167,7 +178,11 @@ def test_pairs_that_cannot_differ_have_differences_of_exactly_0(lab):
 
 def test_ranges_that_overflow_are_an_error_and_not_a_bound():
     # relu(1e200 x) * 1e200 is infinite in floating point; NaN must not end in a bound of 0.
-    layers = (Layer([[1e200]], [0.0], "relu"), Layer([[1e200], [-1e200]], [0.0, 0.0], "relu"), Layer([[1.0, 1.0]], [0.0]))
+    layers = (
+        Layer([[1e200]], [0.0], "relu"),
+        Layer([[1e200], [-1e200]], [0.0, 0.0], "relu"),
+        Layer([[1.0, 1.0]], [0.0]),
+    )
     problem = Problem(Network(layers), Domain.from_box([0], [1]), metric("weighted-lp", p=1), 0.5)
     with pytest.raises(ProblemError, match="layer 2"):
         interval_ranges(problem)
@@ -210,7 +225,10 @@ def test_weights_that_cancel_in_a_metric_of_other_coordinates_are_rounded_outwar
     domain = Domain.from_box(-t, t)
     problem = Problem(network, domain, Apart(), 1e-9, Scaling(np.zeros(2), t))
     known = interval_ranges(problem).layers[0]
-    w = [Fraction(a) * Fraction(b) / Fraction(c) for a, b, c in zip(weight.tolist(), t.tolist(), s.tolist(), strict=True)]
+    w = [
+        Fraction(a) * Fraction(b) / Fraction(c)
+        for a, b, c in zip(weight.tolist(), t.tolist(), s.tolist(), strict=True)
+    ]
     far, apart = Fraction(2), Fraction(problem.epsilon)
     most = max(
         abs(w[0] * d0 + w[1] * (d0 - sign * apart))

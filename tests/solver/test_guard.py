@@ -241,7 +241,8 @@ def test_two_solves_at_once_do_not_hear_each_other(capsys):
 
     results = {}
     threads = [
-        threading.Thread(target=lambda a=action: results.__setitem__(a.__name__, ask(a))) for action in (quiet, chatty)
+        threading.Thread(target=lambda a=action: results.__setitem__(a.__name__, ask(a)))
+        for action in (quiet, chatty)
     ]
     before = sys.stdout
     for thread in threads:
