@@ -89,8 +89,12 @@ class Bracket:
 
     def show(self, witness: Witness | None, source: str) -> None:
         """Take a replayed pair; one above the proven bound is a contradiction."""
-        # "Not greater" is also true of a delta that is not a number.
-        if witness is None or not witness.replayed or not witness.delta > self.lower:
+        if witness is None or not witness.replayed:
+            return
+        # The first pair counts even if it shows no difference.  "Not greater" is also
+        # true of a delta that is not a number.
+        first = self.witness is None and witness.delta >= 0
+        if not (first or witness.delta > self.lower):
             return
         self.witness = witness
         if not self.allows(self.upper):

@@ -31,6 +31,7 @@ from nnff_solvers.highs_model import (
     open_log,
     options_for,
     pass_problem,
+    safe_mip_options,
 )
 from nnff_solvers.highs_run import HighsRun, StopReason, held_point, why_stopped
 from nnff_solvers.highs_session import HighsSession
@@ -74,6 +75,9 @@ class HighsBackend(SolverBackend):
 
     *Tolerances.*  HiGHS takes none below 1e-10, and applies the smaller of the two also
     to the rows of a MIP.
+
+    *Presolve.*  Off for programs with integer columns: with it HiGHS was seen to prove bounds
+    that a point of the program exceeds (docs/decisions/0008).
 
     *Small coefficients.*  Rows with entries that HiGHS would drop are scaled by a power
     of two, exactly; what cannot be held even then gives the termination ``error``.
@@ -131,6 +135,8 @@ class HighsBackend(SolverBackend):
         began = time.perf_counter()
         highs = new_highs()
         applied = options_for(options)
+        if problem.n_integers:
+            applied |= safe_mip_options(options)
         apply_options(highs, applied)
         open_log(highs, options)
         reader = _Reader(highs, problem, options, applied)
