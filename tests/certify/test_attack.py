@@ -67,9 +67,13 @@ def test_the_optimum_of_a_linear_network_is_found(p, free, epsilon):
     rng = np.random.default_rng(6)
     for output_scale in (1.0, -3.0):
         layer = Layer(rng.normal(size=(1, 3)), [0.2])
-        network = Network((layer,), Scaling(rng.normal(size=3), [2.0, -0.5, 1.5]), Scaling([7.0], [output_scale]))
+        network = Network(
+            (layer,), Scaling(rng.normal(size=3), [2.0, -0.5, 1.5]), Scaling([7.0], [output_scale])
+        )
         domain = Domain.from_box([-1, -1, 0], [1, 0.5, 0.8])
-        problem = Problem(network, domain, metric("weighted-lp", p=p, weights=[1.0, 2.0, 0.7], free=free), epsilon)
+        problem = Problem(
+            network, domain, metric("weighted-lp", p=p, weights=[1.0, 2.0, 0.7], free=free), epsilon
+        )
         optimum = linear_optimum(problem)
         found = attack(problem, rng=np.random.default_rng(0))
         assert found.delta <= optimum * (1 + 1e-8) + 1e-12

@@ -41,7 +41,9 @@ def grid_of_pairs(problem):
     x1 = np.stack([a.ravel() for a in np.meshgrid(*places)], axis=1)
     d = np.stack([a.ravel() for a in np.meshgrid(*gaps)], axis=1)
     first = np.repeat(x1, len(d), axis=0)
-    second = np.where(domain.immutable, first, np.clip(first + np.tile(d, (len(x1), 1)), domain.lower, domain.upper))
+    second = np.where(
+        domain.immutable, first, np.clip(first + np.tile(d, (len(x1), 1)), domain.lower, domain.upper)
+    )
     good = problem.admits(first, second)
     return first[good], second[good]
 
@@ -53,7 +55,11 @@ def largest_gap(problem, pairs):
 
 def assert_sound(problem, certificate, reached):
     # The forward pass itself rounds.
-    size = 1e-12 * (1 + np.abs(problem.network.output_scaling.center).max() + np.abs(problem.network.output_scaling.scale).max())
+    size = 1e-12 * (
+        1
+        + np.abs(problem.network.output_scaling.center).max()
+        + np.abs(problem.network.output_scaling.scale).max()
+    )
     assert certificate.reason not in (Reason.INCONSISTENT, Reason.SOLVER_FAILED), certificate.detail
     assert certificate.delta_lower <= certificate.delta_upper
     assert reached <= certificate.delta_upper + size
@@ -76,7 +82,9 @@ def test_brute_force_never_exceeds_the_certified_bound(lab, seed, chain):
     rng = np.random.default_rng(seed)
     problem = lab.problem(rng, chain, gain=float(rng.choice([0.7, 2.0, 6.0])))
     certificate = run(problem)
-    reached = max(largest_gap(problem, grid_of_pairs(problem)), largest_gap(problem, lab.pairs(problem, rng, 2000)))
+    reached = max(
+        largest_gap(problem, grid_of_pairs(problem)), largest_gap(problem, lab.pairs(problem, rng, 2000))
+    )
     assert_sound(problem, certificate, reached)
     if certificate.reason is Reason.GAP_CLOSED:
         assert certificate.delta_upper <= certificate.delta_lower * 1.0101 + 1e-11
@@ -102,7 +110,11 @@ def test_small_epsilons_are_not_the_solvers_undoing(lab, seed, chain):
         problem = lab.problem(rng, chain, n_inputs=2).__class__(
             network, Domain.from_box([-1, -1], [1, 1]), metric("weighted-lp", p="inf"), epsilon
         )
-        assert_sound(problem, run(problem, gap=1e-3, time_limit=0.7), largest_gap(problem, lab.pairs(problem, rng, 2000)))
+        assert_sound(
+            problem,
+            run(problem, gap=1e-3, time_limit=0.7),
+            largest_gap(problem, lab.pairs(problem, rng, 2000)),
+        )
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
@@ -112,7 +124,10 @@ def test_enumeration_and_milp_agree_on_finite_domains(lab, seed):
     network = lab.network(rng, [2, 3, 1], [str(c) for c in rng.choice(ACTIVATIONS, 2)], gain=2.0)
     domain = Domain.from_box([0, 0], [4, 3], integer="all", immutable=[1] if rng.random() < 0.3 else [])
     weights = rng.choice([0.0, 0.5, 1.0], 2)
-    settings_ = {"metric": metric("weighted-lp", p=1, weights=weights), "epsilon": float(rng.choice([0.0, 1.0, 2.0]))}
+    settings_ = {
+        "metric": metric("weighted-lp", p=1, weights=weights),
+        "epsilon": float(rng.choice([0.0, 1.0, 2.0])),
+    }
     exact = certify(network, domain, strategy="exhaustive", **settings_)
     assert exact.reason is Reason.EXHAUSTED
     assert exact.trust is Trust.EXHAUSTIVE
@@ -141,7 +156,8 @@ def test_the_same_seed_gives_the_same_certificate(lab, chain):
     network = lab.network(rng, [2, 3, 1], chain, gain=1.5)
     domain = Domain.from_box([0, 0], [1, 1])
     once, again = (
-        certify(network, domain, metric("weighted-lp", p="inf"), 0.1, gap=2e-2, time_limit=60, seed=5) for _ in range(2)
+        certify(network, domain, metric("weighted-lp", p="inf"), 0.1, gap=2e-2, time_limit=60, seed=5)
+        for _ in range(2)
     )
     assert once.reason is Reason.GAP_CLOSED
     assert without_times(once) == without_times(again)
@@ -178,7 +194,8 @@ def test_a_wrong_closed_form_certifies_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("factor", "verdict"), [(1.05, Verdict.CERTIFIED), (0.95, Verdict.VIOLATED), (1.0 - 1e-6, Verdict.VIOLATED)]
+    ("factor", "verdict"),
+    [(1.05, Verdict.CERTIFIED), (0.95, Verdict.VIOLATED), (1.0 - 1e-6, Verdict.VIOLATED)],
 )
 def test_verdicts_are_those_of_the_truth(factor, verdict):
     # One neuron: delta_max = tanh(D / 4) with D = 0.4 * (1 + 2).

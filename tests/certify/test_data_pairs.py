@@ -55,7 +55,9 @@ def test_it_finds_what_the_double_loop_finds(lab, seed, block):
 
 def linear(epsilon=0.5, **domain):
     network = Network((Layer([[1.0, 1.0]], [0.0]),))
-    return Problem(network, Domain.from_box([0, 0], [1, 1], **domain), metric("weighted-lp", p="inf"), epsilon)
+    return Problem(
+        network, Domain.from_box([0, 0], [1, 1], **domain), metric("weighted-lp", p="inf"), epsilon
+    )
 
 
 def test_rows_outside_the_domain_occur_and_therefore_count():

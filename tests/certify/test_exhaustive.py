@@ -22,7 +22,10 @@ from nnff.similarity import Metric, metric
 def naive(problem):
     """All pairs, one by one, by the definitions alone."""
     domain = problem.domain
-    axes = [range(int(a), int(b) + 1) if w else [a] for a, b, w in zip(domain.lower, domain.upper, domain.integer, strict=True)]
+    axes = [
+        range(int(a), int(b) + 1) if w else [a]
+        for a, b, w in zip(domain.lower, domain.upper, domain.integer, strict=True)
+    ]
     points = np.array(list(itertools.product(*axes)), dtype=float)
     outputs = problem.network.predict(points)
     best = 0.0

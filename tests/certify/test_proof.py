@@ -45,7 +45,11 @@ def test_a_bound_counts_whatever_stopped_the_solver(termination):
 
 @pytest.mark.parametrize("termination", [Termination.LIMIT, Termination.INTERRUPTED])
 def test_a_stop_without_a_bound_proves_nothing_and_is_no_fault(termination):
-    for bound, origin in ((-math.inf, BoundOrigin.API), (-math.inf, BoundOrigin.NONE), (-1.5, BoundOrigin.NONE)):
+    for bound, origin in (
+        (-math.inf, BoundOrigin.API),
+        (-math.inf, BoundOrigin.NONE),
+        (-1.5, BoundOrigin.NONE),
+    ):
         proof = judge(PROBLEM, replace(GOOD, termination=termination, bound=bound, bound_origin=origin))
         assert (proof.bound, proof.complaint, proof.usable) == (-math.inf, "", False)
 

@@ -22,7 +22,9 @@ def test_repaired_pairs_are_admitted_and_good_ones_are_left_alone(lab, seed):
     rng = np.random.default_rng(seed)
     problem = lab.problem(rng, ("tanh", "identity"))
     domain = problem.domain
-    wild = [domain.lower + rng.normal(0.5, 1.5, (40, domain.n_features)) * (domain.width + 0.1) for _ in range(2)]
+    wild = [
+        domain.lower + rng.normal(0.5, 1.5, (40, domain.n_features)) * (domain.width + 0.1) for _ in range(2)
+    ]
     first, second, good = repair(problem, *wild)
     assert (problem.admits(first, second) == good).all()
     if not domain.integer.any():
@@ -37,7 +39,9 @@ def test_repaired_pairs_are_admitted_and_good_ones_are_left_alone(lab, seed):
 
 def one(epsilon=0.1, **domain):
     network = Network((Layer([[1.0, 2.0]], [0.0]),))
-    return Problem(network, Domain.from_box([0, 0], [1, 1], **domain), metric("weighted-lp", p="inf"), epsilon)
+    return Problem(
+        network, Domain.from_box([0, 0], [1, 1], **domain), metric("weighted-lp", p="inf"), epsilon
+    )
 
 
 def test_a_difference_that_is_too_long_is_cut_at_the_ball():
@@ -68,7 +72,9 @@ def test_integers_that_are_too_far_apart_are_given_up():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308])
 def test_candidates_that_are_no_numbers_do_no_harm(value):
-    found = best_witness(one(), np.array([[value, 0.5], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.5, 0.5]]), "test")
+    found = best_witness(
+        one(), np.array([[value, 0.5], [0.5, 0.5]]), np.array([[0.5, 0.5], [0.5, 0.5]]), "test"
+    )
     assert found is not None
     assert np.isfinite([*found.x1, *found.x2, found.delta]).all()
 

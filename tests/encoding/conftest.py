@@ -1,4 +1,4 @@
-"""What the tests of encodings share: random problems (tests/lab.py), and encodings solved with their pair fixed."""
+"""What the tests of encodings share: random problems (tests/lab.py), encodings solved with a pair held."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_chosen_planes_follow_the_concave_envelope(name, quantity, box):
 
 
 def test_the_bilinear_remainder_is_that_of_the_docstring():
-    """Corners + A (a^2 + b^2/4) / 8 bounds phi on a cell; on the diagonal of curvature it is attained nearly."""
+    """Corners + A (a^2 + b^2/4) / 8 bounds phi on a cell; along the curvature it is nearly attained."""
     g = activation("sigmoid")
     for low, high in pairwise(np.linspace(-3, 3, 13)):
         box = np.array([low, high, 0.0, 0.5])

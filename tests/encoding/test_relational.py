@@ -174,8 +174,8 @@ def check(network, domain, similar, epsilon, formulation, pairs):
     fixed = formulation(problem, encode(problem))
     for x1, x2 in pairs:
         gap = abs(float(network.predict(x2) - network.predict(x1)))
-        x1, x2 = in_order(network, np.array([x1]), np.array([x2]))
-        assert fixed.delta(x1[0], x2[0]) >= gap - 1e-6
+        first, second = in_order(network, np.array([x1]), np.array([x2]))
+        assert fixed.delta(first[0], second[0]) >= gap - 1e-6
     return fixed
 
 

@@ -31,7 +31,7 @@ class Neuron:
         self.order = [*block.columns.values(), *block.binaries.values()]
         self.index = {id(v): k for k, v in enumerate(self.order)}
 
-    def extreme(self, m, d, quantity, sign, relax=False):
+    def extreme(self, m, d, quantity, sign, *, relax=False):
         """Largest ``sign * output`` at (m, D); None if there is no such point."""
         a = np.zeros((len(self.writer.block.rows), len(self.order)))
         low, high = np.full(len(a), -np.inf), np.full(len(a), np.inf)

@@ -66,7 +66,7 @@ def test_the_matrices_are_the_model_at_random_points(seed):
     compiled = compile_model(model)
     matrix = compiled.matrix
     free = [v for v in everything if not v.fixed]
-    constraints = [row for row in model.component_data_objects(pyo.Constraint, active=True)]
+    constraints = list(model.component_data_objects(pyo.Constraint, active=True))
     assert matrix.n_rows == len(constraints)
     for _ in range(5):
         for variable in free:

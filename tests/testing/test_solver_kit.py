@@ -333,7 +333,7 @@ class NoTimings(Honest):
 @caught_by("nothing_printed")
 class Prints(Honest):
     def distort(self, result, problem, options):
-        print("solved")  # noqa: T201
+        print("solved")
         return result
 
 
