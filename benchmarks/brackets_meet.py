@@ -49,7 +49,7 @@ PUBLIC = (
 )
 
 FOUNDING = json.loads(
-    (Path(__file__).parents[1] / "data" / "founding_models.json").read_text(encoding="utf-8")
+    (Path(__file__).parent / "nnff_suites" / "founding_models.json").read_text(encoding="utf-8")
 )
 
 

@@ -150,6 +150,9 @@ class SolverRun(_Record):
     delta_point: float | None = Field(description="Value of the replayed solver point, if there was one.")
     nodes: int | None
     seconds: float
+    timings: dict[str, float] = Field(
+        default_factory=dict, description="Wall seconds: transfer, solve, extract, and replay of the point."
+    )
     options: dict[str, Any] = Field(description="Options in the solver's own spelling.")
     message: str = ""
 

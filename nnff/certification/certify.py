@@ -95,6 +95,7 @@ def certify(
     solver_options: Mapping[str, Any] | None = None,
     crosscheck: Sequence[str | SolverBackend] = (),
     evidence: Path | None = None,
+    logs: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Certificate:
     """Bracket the largest output difference over all similar pairs in the domain.
@@ -144,6 +145,9 @@ def certify(
         shared.  A contradiction makes the verdict undecided.
     evidence
         Folder for the instance that solvers contradict each other on.
+    logs
+        Folder for the raw logs of the solvers that can write one, a file per
+        round.
     config
         Recorded in the certificate.
 
@@ -173,6 +177,8 @@ def certify(
     rows = None if data is None else _checked_rows(data, network)
     backend = _backend(solver) if strategy != EXHAUSTIVE else None
     others = [_backend(other) for other in crosscheck]
+    if logs is not None:
+        logs.mkdir(parents=True, exist_ok=True)
     settings = LoopSettings(
         gap=gap,
         delta=delta,
@@ -180,6 +186,7 @@ def certify(
         threads=threads,
         seed=seed,
         native=dict(solver_options or {}),
+        logs=logs,
     )
     run = _Run(
         problem,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nnff.certification.attack import polish
@@ -15,6 +15,7 @@ from nnff.solver.guard import guarded_solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from nnff.certification.bracket import Bracket
     from nnff.encoding import Encoded, EncodingStrategy
@@ -44,6 +45,8 @@ class LoopSettings:
         ``time.perf_counter()`` at which to stop.
     threads, seed, native
         Passed to the solver.
+    logs
+        Folder that receives the log of every solve, if the solver can write one.
     """
 
     gap: float
@@ -52,6 +55,7 @@ class LoopSettings:
     threads: int = 1
     seed: int = 0
     native: Mapping[str, Any] = field(default_factory=dict)
+    logs: Path | None = None
 
     @property
     def remaining(self) -> float:
@@ -130,13 +134,14 @@ def run_loop(
         bracket.tick("encode", nodes=0)
         with _timed(outcome.phases, "encode"):
             encoded = strategy.encode(plan)
+        _book(outcome.phases, {"encode": -encoded.compile_seconds, "compile": encoded.compile_seconds})
         outcome.encoded = encoded
         bracket.cells = encoded.cells
         if settings.remaining <= 0:
             continue
         bracket.tick("solve")
-        with _timed(outcome.phases, "solve"):
-            result, proof, run = solve_once(problem, encoded, backend, bracket, settings, control)
+        result, proof, run = solve_once(problem, encoded, backend, bracket, settings, control)
+        _book(outcome.phases, run.timings)
         outcome.runs.append(run)
         outcome.last = result
         if proof.complaint:
@@ -175,6 +180,8 @@ def solve_once(
 ) -> tuple[SolveResult, Proof, SolverRun]:
     """Solve one encoding, take its bound into the bracket and replay its point."""
     options = _options(backend, encoded, bracket, settings)
+    if settings.logs is not None and Capability.LOG in backend.capabilities:
+        options = replace(options, log_path=settings.logs / f"round-{bracket.round:03d}-{backend.name}.log")
 
     def on_progress(progress: SolveProgress) -> None:
         bracket.tick(upper=encoded.delta(progress.bound), nodes=progress.nodes)
@@ -182,6 +189,10 @@ def solve_once(
     began = time.perf_counter()
     result = guarded_solve(backend, encoded.matrix, options, None, control.listening(on_progress))
     seconds = time.perf_counter() - began
+    # What the backend does not account for (its thread, a child process starting) is part of solving.
+    timings = {name: float(result.timings.get(name, 0.0)) for name in ("transfer", "extract")}
+    timings["solve"] = max(0.0, seconds - sum(timings.values()))
+    replaying = time.perf_counter()
     delta_point = None
     if result.x is not None:
         x1, x2 = encoded.pair(result.x)
@@ -194,6 +205,7 @@ def solve_once(
     upper = encoded.delta(proof.bound)
     if proof.usable:
         bracket.prove(upper, f"the solver {backend.name!r}")
+    timings["replay"] = time.perf_counter() - replaying
     run = SolverRun(
         round=bracket.round,
         solver=backend.name,
@@ -205,6 +217,7 @@ def solve_once(
         delta_point=delta_point,
         nodes=result.nodes,
         seconds=seconds,
+        timings=timings,
         options={key: _plain(value) for key, value in result.applied.items()},
         message=proof.complaint or result.message,
     )
@@ -239,6 +252,12 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 
+def _book(phases: dict[str, float], seconds: Mapping[str, float]) -> None:
+    """Add wall seconds to phases."""
+    for name, more in seconds.items():
+        phases[name] = phases.get(name, 0.0) + more
+
+
 class _timed:  # noqa: N801 - reads as a statement
     """Add the wall seconds of a block to a phase."""
 
@@ -249,4 +268,4 @@ class _timed:  # noqa: N801 - reads as a statement
         self._began = time.perf_counter()
 
     def __exit__(self, *_exc: object) -> None:
-        self._phases[self._name] = self._phases.get(self._name, 0.0) + time.perf_counter() - self._began
+        _book(self._phases, {self._name: time.perf_counter() - self._began})

@@ -42,6 +42,8 @@ class Encoded:
         Maps a point of the MILP to where it stands in every smooth neuron.
     cells
         Number of cells.
+    compile_seconds
+        The share of the encoding's wall time that turned the Pyomo model into matrices.
     """
 
     matrix: MatrixProblem
@@ -49,6 +51,7 @@ class Encoded:
     pair: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
     neurons: Callable[[FloatArray], dict[Neuron, CellPoint]]
     cells: int = 0
+    compile_seconds: float = 0.0
 
     def delta(self, objective: float) -> float:
         """Turn an objective (or bound) of the minimisation into an output difference, rounded up."""

@@ -189,6 +189,7 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
             for key, w in written.items()
         },
         cells=sum(len(cells) for cells in plan.values()),
+        compile_seconds=compiled.seconds,
     )
 
 

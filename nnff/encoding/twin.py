@@ -185,6 +185,7 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
         pair=_pair_reader(compiled, problem, inputs.first, inputs.second),
         neurons=lambda x: _neuron_points(compiled, written, x),
         cells=sum(len(cover) for cover in plan.values()),
+        compile_seconds=compiled.seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,14 @@ class Compiled:
         What one unit of each column is in the model, shape (n,).
     column
         Index of the column of each Pyomo variable that occurs in the matrix.
+    seconds
+        Wall seconds that compiling took.
     """
 
     matrix: MatrixProblem
     units: FloatArray
     column: Any  # ComponentMap[VarData, int]
+    seconds: float = 0.0
 
     def value(self, x: FloatArray, variable: Any) -> float:
         """Return the value of a Pyomo variable at the point `x` of the matrix problem.
@@ -66,6 +70,7 @@ def compile_model(model: Any) -> Compiled:
     pyomo.common.errors.InfeasibleConstraintException
         If a row without variables cannot hold.
     """
+    began = time.perf_counter()
     objectives = list(model.component_data_objects(pyo.Objective, active=True))
     if len(objectives) != 1:
         raise ProblemError(f"the model has {len(objectives)} active objectives; it needs one")
@@ -99,7 +104,8 @@ def compile_model(model: Any) -> Compiled:
         column_names=tuple(c.name for c in columns) if len(columns) <= _NAMED else (),
     )
     scaled, units = scale_problem(compiled)
-    return Compiled(scaled, units, ComponentMap((column, k) for k, column in enumerate(columns)))
+    index = ComponentMap((column, k) for k, column in enumerate(columns))
+    return Compiled(scaled, units, index, time.perf_counter() - began)
 
 
 _NAMED = 2_000

@@ -164,6 +164,8 @@ def _flaw(problem: MatrixProblem, result: SolveResult) -> str:
             return f"returned a result whose {name!r} is a {type(value).__name__}"
     if math.isnan(result.bound):
         return "returned a bound that is not a number"
+    if not all(isinstance(s, Real) and math.isfinite(s) and s >= 0 for s in result.timings.values()):
+        return "returned a timing that is no number of seconds"
     if result.x is None:
         return "claims a point but returned none" if result.point is not PointStatus.NONE else ""
     if result.x.shape != (problem.n_columns,):
