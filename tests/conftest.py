@@ -15,7 +15,9 @@ settings.register_profile("nnff", deadline=None)
 settings.load_profile("nnff")
 
 FOUNDING = json.loads(
-    (Path(__file__).parents[1] / "benchmarks" / "nnff_suites" / "founding_models.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "benchmarks" / "nnff_suites" / "founding_models.json").read_text(
+        encoding="utf-8"
+    )
 )
 
 

@@ -13,7 +13,9 @@ from nnff.domain import Domain
 from nnff.similarity import metric, weights_from_ranking
 
 RANKING = json.loads(
-    (Path(__file__).parents[2] / "benchmarks" / "nnff_suites" / "founding_models.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "benchmarks" / "nnff_suites" / "founding_models.json").read_text(
+        encoding="utf-8"
+    )
 )["ranking"]
 
 # delta_data over similar pairs of rows, certified delta over the box.
