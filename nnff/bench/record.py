@@ -29,7 +29,8 @@ class Outcome(enum.StrEnum):
     UNDECIDED = "undecided"
     """A delta was asked for and not settled; the reason says why."""
     ERROR = "error"
-    """The solver failed, contradicted a real pair, or the process died."""
+    """The solver failed, contradicted a real pair, or the process died; or strategy or solver cannot be
+    applied to the question at all."""
     OUT_OF_MEMORY = "out of memory"
 
     @property
@@ -107,7 +108,10 @@ class RunRecord(_Record):
     gap: Extended = float("inf")
     closed_form: Extended = float("inf")
     delta_data: float | None = None
-    seconds: float = Field(default=0.0, description="From the model read to the certificate.")
+    rounding: float = Field(
+        default=0.0, description="How far delta_lower can be off for rounding alone, absolute."
+    )
+    seconds: float = Field(default=0.0, description="Of the certification, from the question built.")
     total_seconds: float = 0.0
     phases: dict[str, float] = Field(default_factory=dict)
     peak_memory: int = Field(default=0, description="Bytes, largest resident set of the process.")
