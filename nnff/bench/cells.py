@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from nnff.bench.contender import Contender, Names
     from nnff.bench.record import RunRecord
 
-__all__ = ["CLOCK", "Cell", "cells_of", "last_tries", "outcomes", "run_gap", "run_time", "run_upper"]
+__all__ = [
+    "CLOCK",
+    "Cell",
+    "by_contender",
+    "cells_of",
+    "last_tries",
+    "outcomes",
+    "run_gap",
+    "run_time",
+    "run_upper",
+]
 
 CLOCK = 1e-6
 """Seconds; a shorter time counts as this in ratios, which need times above 0."""
@@ -158,6 +168,14 @@ def cells_of(records: Iterable[RunRecord], names: Names) -> list[Cell]:
         for contender in names.contenders
         if (instance, contender) in groups
     ]
+
+
+def by_contender(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Return the cells by the contender's label, contenders in order."""
+    found: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.contender):
+        found.setdefault(cell.contender.label, []).append(cell)
+    return found
 
 
 def _order(record: RunRecord) -> tuple[int, int, str]:

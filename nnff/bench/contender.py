@@ -20,8 +20,6 @@ __all__ = ["Contender", "Names"]
 _SETTINGS = ("threads", "time_limit", "gap", "memory_limit")
 """Fields of a spec that make another contender where they differ, like solver options."""
 
-_Settings = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True, order=True)
 class Contender:
@@ -98,7 +96,7 @@ class Names:
         return f"{name} (delta {'not asked' if spec.delta is None else plain(spec.delta)})"
 
 
-def _settings(spec: RunSpec) -> _Settings:
+def _settings(spec: RunSpec) -> tuple[tuple[str, str], ...]:
     """Return everything that may tell two contenders of one backend and strategy apart, as text."""
     fixed = [(name, _text(getattr(spec, name))) for name in _SETTINGS]
     return (*fixed, *((name, _text(value)) for name, value in sorted(spec.solver_options.items())))
@@ -106,12 +104,12 @@ def _settings(spec: RunSpec) -> _Settings:
 
 def _varying(specs: Iterable[RunSpec]) -> Mapping[tuple[str, str], frozenset[str]]:
     """Return, for every backend and strategy, the settings that differ between its runs."""
-    groups: dict[tuple[str, str], set[_Settings]] = defaultdict(set)
+    groups: dict[tuple[str, str], list[frozenset[tuple[str, str]]]] = defaultdict(list)
     for spec in specs:
-        groups[spec.backend, spec.strategy].add(_settings(spec))
+        groups[spec.backend, spec.strategy].append(frozenset(_settings(spec)))
     return {
         # What is not the same in all of them: an option that only some set varies, too.
-        group: frozenset(name for name, _ in set.union(*map(set, seen)) - set.intersection(*map(set, seen)))
+        group: frozenset(name for name, _ in frozenset.union(*seen) - frozenset.intersection(*seen))
         for group, seen in groups.items()
     }
 
