@@ -27,7 +27,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from nnff.errors import SolverError
 
@@ -75,11 +75,14 @@ class ChildEnd:
         Exit code; minus the signal's number when a signal ended it; None when `LOST`.
     seconds
         Wall seconds it ran.
+    peak_memory
+        Bytes, its largest resident set; 0 when `LOST`.
     """
 
     reason: EndReason
     returncode: int | None
     seconds: float
+    peak_memory: int = 0
 
     @property
     def described(self) -> str:
@@ -186,9 +189,14 @@ class SolverChild:
     ----------
     folder
         The temporary folder, also the working directory of the programs.
+    peak_memory
+        Bytes, the largest resident set of any program that has ended under any instance in this
+        process.  The system's own count for children begins with what a child inherits of its
+        parent at the fork, which is more than most solvers need.
     """
 
     folder: Path
+    peak_memory: ClassVar[int] = 0
 
     def __init__(
         self, prefix: str = "nnff-", *, interrupt_grace: float = 1.3, terminate_grace: float = 0.3
@@ -283,7 +291,9 @@ class SolverChild:
         seconds = time.monotonic() - pressure.began
         if message is None:
             return ChildEnd(EndReason.LOST, None, seconds)
-        return ChildEnd(pressure.reason, int(message["ended"]), seconds)
+        peak = int(message["peak"])
+        SolverChild.peak_memory = max(SolverChild.peak_memory, peak)
+        return ChildEnd(pressure.reason, int(message["ended"]), seconds, peak)
 
     def _wait(self, pressure: _Pressure, on_tick: Callable[[], None] | None) -> dict[str, Any] | None:
         """Wait for the end of the program; None if the keeper is dead or stuck."""

@@ -12,7 +12,7 @@ killed, the solver dies with it (Linux: ``PR_SET_PDEATHSIG``).
 
 Protocol, one JSON object a line.  Standard input: ``{"run": argv, "log": path}`` and
 ``{"signal": number}``.  Standard output: ``{"folder": path}`` once, then for each run either
-``{"failed": text}`` or ``{"started": pid}`` and ``{"ended": returncode}``.
+``{"failed": text}`` or ``{"started": pid}`` and ``{"ended": returncode, "peak": bytes of memory}``.
 """
 
 from __future__ import annotations
@@ -138,10 +138,12 @@ class Keeper:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child, signal.SIGKILL)
-        _, status = os.waitpid(self._child, 0)
+        _, status, usage = os.wait4(self._child, 0)
         self._child = None
         self._sweep()
-        self._say({"ended": os.waitstatus_to_exitcode(status)})
+        # Kilobytes, but on Darwin bytes.  A keeper is small, so that what a fork inherits of it is little.
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        self._say({"ended": os.waitstatus_to_exitcode(status), "peak": peak})
 
     def _sweep(self) -> None:
         """Kill and reap all descendants, those that left the solver's group included."""

@@ -100,6 +100,18 @@ def test_a_crash_is_told_by_its_signal():
     assert not child.folder.exists()
 
 
+def test_the_memory_of_a_child_is_its_own_and_not_what_it_inherited():
+    mine = bytearray(200 * 2**20)
+    mine[::4096] = b"x" * len(mine[::4096])  # resident, not just promised
+    small, large = "pass", "x = bytearray(100 * 2**20); x[::4096] = b'x' * len(x[::4096])"
+    with SolverChild() as child:
+        first = child.run([sys.executable, "-c", small], log=child.folder / "log")
+        second = child.run([sys.executable, "-c", large], log=child.folder / "log")
+    assert 2**20 < first.peak_memory < 60 * 2**20
+    assert 100 * 2**20 < second.peak_memory < 160 * 2**20
+    assert SolverChild.peak_memory >= second.peak_memory
+
+
 def test_a_program_that_does_not_exist_raises():
     with SolverChild() as child, pytest.raises(SolverError, match=r"cannot be started.*no-such-solver"):
         child.run(["/no-such-solver"], log=child.folder / "log")
