@@ -157,9 +157,10 @@ def _late(cells: Sequence[Cell]) -> Iterator[str]:
     ]
     if late:
         _, cell, run = max(late, key=lambda found: found[0])
+        worst = f"{run.seconds:.3g} s of {plain(run.spec.time_limit)} s"
         yield (
-            f"{_count(len(late), 'run', 'runs')} took longer than the limit allows, at worst {run.seconds:.3g} s "
-            f"of {plain(run.spec.time_limit)} s ({cell.contender.label} on {cell.instance})."
+            f"{_count(len(late), 'run', 'runs')} took longer than the limit allows, at worst {worst} "
+            f"({cell.contender.label} on {cell.instance})."
         )
 
 

@@ -42,8 +42,8 @@ def bracket_steps(record: RunRecord) -> list[tuple[float, float, float]]:
     if record.reason == Reason.INCONSISTENT:
         steps = [(seconds, lower, math.inf) for seconds, lower, _ in steps]
     # The end is never before the last change, whatever two clocks say.
-    last = max(seconds for seconds, _, _ in steps)
-    return [*steps[:-1], (last, *steps[-1][1:])]
+    steps[-1] = (max(seconds for seconds, _, _ in steps), *steps[-1][1:])
+    return steps[:-1] if len(steps) > 1 and steps[-2] == steps[-1] else steps
 
 
 def bracket_frame(cells: Iterable[Cell]) -> pd.DataFrame:
