@@ -10,7 +10,6 @@ Markdown row per run; exits with 1 if two brackets of one problem do not meet.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -19,19 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnff import (
-    Certificate,
-    Domain,
-    Layer,
-    Network,
-    Scaling,
-    certify,
-    metric,
-    read_network,
-    weights_from_ranking,
-)
-from nnff.datasets import load_dataset
+from nnff import Certificate, Domain, Network, certify, metric, read_network
 from nnff.plugin import Kind, plugin_manager
+from nnff_suites.founding import founding_epsilon, founding_models, founding_question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +35,6 @@ PUBLIC = (
     ("BM-6", 15, (15,)),
     ("AC-10", 8, (8,)),
     ("AC-1", 8, (8,)),
-)
-
-FOUNDING = json.loads(
-    (Path(__file__).parent / "nnff_suites" / "founding_models.json").read_text(encoding="utf-8")
 )
 
 
@@ -76,20 +61,11 @@ def public_instances(folder: Path) -> Iterator[Instance]:
 
 def founding_instances() -> Iterator[Instance]:
     """Yield the one-neuron models 5 + 45 sigmoid(w z + b) of the founding paper."""
-    boston = load_dataset("boston").X
-    names = tuple(boston.columns)
-    assert list(names) == FOUNDING["columns"]
-    similar = metric("weighted-lp", p=2, weights=weights_from_ranking(FOUNDING["ranking"], names))
-    for name, model in FOUNDING["models"].items():
-        network = Network(
-            (Layer(np.array([model["weight"]]), np.array([model["bias"]]), "sigmoid"),),
-            input_scaling=Scaling.standard(boston),
-            output_scaling=Scaling(
-                np.array([FOUNDING["output"]["center"]]), np.array([FOUNDING["output"]["scale"]])
-            ),
-            feature_names=names,
+    for model in founding_models():
+        question = founding_question(model, founding_epsilon())
+        yield Instance(
+            f"founding-{model.name}", question.network, question.domain, question.metric, question.epsilon
         )
-        yield Instance(f"founding-{name}", network, Domain.from_data(boston), similar, FOUNDING["epsilon"])
 
 
 def instances() -> Iterator[Instance]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # A machine under load must not make a test fail: no example has to finish within a time.
 settings.register_profile("nnff", deadline=None)
 settings.load_profile("nnff")
-
-FOUNDING = json.loads(
-    (Path(__file__).parents[1] / "benchmarks" / "nnff_suites" / "founding_models.json").read_text(
-        encoding="utf-8"
-    )
-)
 
 
 @pytest.fixture(scope="session")
@@ -33,22 +29,16 @@ def data_home() -> Path:
 @pytest.fixture(scope="session")
 def boston() -> np.ndarray:
     """The 506 rows of Boston housing, 13 columns in the order of the founding models."""
-    from mlxtend.data import boston_housing_data
+    from nnff_suites.founding import boston_rows
 
-    return np.asarray(boston_housing_data()[0], dtype=np.float64)
+    return boston_rows()
 
 
-@pytest.fixture(params=sorted(FOUNDING["models"]))
-def founding_model(request, boston):
+@pytest.fixture(params=["first", "second"])
+def founding_model(request):
     """(name, network) of 5 + 45 sigmoid(w z + b) on standardised inputs."""
-    from nnff.network import Layer, Network, Scaling
+    from nnff_suites.founding import founding_models, founding_network
 
-    model = FOUNDING["models"][request.param]
-    network = Network(
-        (Layer([model["weight"]], [model["bias"]], "sigmoid"),),
-        input_scaling=Scaling.standard(boston),
-        output_scaling=Scaling([5.0], [45.0]),
-        feature_names=tuple(FOUNDING["columns"]),
-        output_names=("MEDV",),
+    return request.param, founding_network(
+        next(model for model in founding_models() if model.name == request.param)
     )
-    return request.param, network

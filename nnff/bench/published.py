@@ -16,7 +16,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from statistics import median
@@ -61,13 +61,14 @@ class NumberKind(enum.StrEnum):
     DATA_PAIRS = "over pairs of data rows"
     APPROXIMATE = "approximate"
     """Computed on something that replaces the network."""
+    SHARE = "share"
     COUNT = "count"
     TIME = "time"
 
     @property
     def is_delta(self) -> bool:
         """Whether the number is a difference of outputs."""
-        return self not in (NumberKind.COUNT, NumberKind.TIME)
+        return self not in (NumberKind.SHARE, NumberKind.COUNT, NumberKind.TIME)
 
 
 class _Value(BaseModel):
@@ -80,7 +81,7 @@ class Source(_Value):
     title: Text
     authors: Text
     venue: Text
-    year: int | None = Field(description="Null if it is not known.")
+    year: int | None = Field(default=None, description="None if it is not known.")
     address: str = ""
     seen: Text = Field(description="The text in which every number of the table was read.")
 
@@ -251,12 +252,15 @@ class BesideRow:
         Backend and strategy, for times; "" where the number is the best over all.
     value
         Our number, or None if nothing corresponds or nothing was run.
-    runs
-        Number of runs behind it.
+    runs, solved
+        Number of runs behind it, and how many of these answered their question; a time of one that did
+        not is the limit.
     among
         Of how many instances it is the extreme one; 1 for one row per instance.
     witnessed
         The largest difference that a real pair of ours reached on that instance.
+    certified
+        The least certified bound of ours on that instance.
     """
 
     entry: Entry
@@ -264,30 +268,39 @@ class BesideRow:
     contender: str = ""
     value: float | None = None
     runs: int = 0
+    solved: int = 0
     among: int = 1
     witnessed: float | None = None
+    certified: float | None = None
 
     @property
     def same_digits(self) -> bool | None:
-        """Whether ours, rounded to as many decimals, is what was printed; None without ours."""
-        if self.value is None or not math.isfinite(self.value):
+        """Whether ours, rounded to as many decimals, is what was printed; None if there is no comparing."""
+        if self.value is None or not math.isfinite(self.value) or not self.entry.kind.is_delta:
             return None
         return f"{self.value:.{self.entry.decimals}f}" == self.entry.printed
 
     @property
     def relative(self) -> float | None:
-        """(ours - published) / |published|; None without ours, or where 0 was published."""
-        if self.value is None or self.entry.value == 0:
+        """(ours - published) / |published|; None if there is no comparing, or 0 was published.
+
+        Differences of outputs and times are compared, shares and counts are not.
+        """
+        kind = self.entry.kind
+        comparable = kind.is_delta or (kind is NumberKind.TIME and bool(self.contender))
+        if self.value is None or not comparable or self.entry.value == 0:
             return None
         return (self.value - self.entry.value) / abs(self.entry.value)
 
     @property
     def exceeded(self) -> bool:
-        """Whether a real pair of ours differs by more, so that the published number bounds nothing here.
+        """Whether a real pair of ours differs by more, so that the published number is no bound here.
 
-        False for counts and times, and beyond half a unit of the last printed digit only.
+        Only for differences of outputs on the very instance, and beyond half a unit of the last
+        printed digit.
         """
-        if self.witnessed is None or not self.entry.kind.is_delta:
+        ours = self.entry.ours
+        if self.witnessed is None or ours is None or ours.over != "each" or not self.entry.kind.is_delta:
             return False
         return self.witnessed > self.entry.value + 0.5 * 10.0**-self.entry.decimals
 
@@ -323,20 +336,37 @@ def _rows(entry: Entry, records: Sequence[RunRecord]) -> list[BesideRow]:
     ours = entry.ours
     if ours is None:
         return [BesideRow(entry)]
-    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    by_instance: dict[str, list[RunRecord]] = {}
     for record in records:
         if ours.matches(record.spec.suite, record.spec.instance):
-            contender = _contender(record) if ours.quantity in _TIMES else ""
-            groups.setdefault((record.spec.instance, contender), []).append(record)
-    rows = []
-    for (instance, contender), group in groups.items():
-        value, count = _combined(ours.quantity, group)
-        if value is not None:
-            witnessed = max(r.delta_lower for r in group)
-            rows.append(BesideRow(entry, instance, contender, value, count, witnessed=witnessed))
+            by_instance.setdefault(record.spec.instance, []).append(record)
+    rows = [row for name, runs in by_instance.items() for row in _instance_rows(entry, ours, name, runs)]
     if ours.over != "each" and rows:
         rows = _extremes(rows, largest=ours.over == "largest")
     return rows or [BesideRow(entry)]
+
+
+def _instance_rows(entry: Entry, ours: Ours, instance: str, runs: Sequence[RunRecord]) -> list[BesideRow]:
+    """Return one row; for times, one per contender."""
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault(_contender(run) if ours.quantity in _TIMES else "", []).append(run)
+    rows = []
+    for contender, group in groups.items():
+        value, count = _combined(ours.quantity, group)
+        if value is not None:
+            row = BesideRow(
+                entry,
+                instance,
+                contender,
+                value,
+                runs=count,
+                solved=sum(run.outcome.solved for run in group),
+                witnessed=max(run.delta_lower for run in runs),
+                certified=min(run.delta_upper for run in runs),
+            )
+            rows.append(row)
+    return rows
 
 
 def _contender(record: RunRecord) -> str:
@@ -349,9 +379,7 @@ def _extremes(rows: list[BesideRow], *, largest: bool) -> list[BesideRow]:
     for contender in dict.fromkeys(row.contender for row in rows):
         own = [row for row in rows if row.contender == contender]
         best = (max if largest else min)(own, key=lambda row: row.value or 0.0)
-        chosen.append(
-            BesideRow(best.entry, best.instance, contender, best.value, best.runs, len(own), best.witnessed)
-        )
+        chosen.append(replace(best, among=len(own)))
     return chosen
 
 

@@ -46,7 +46,7 @@ def test_public_networks(data_home, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [f"founding-{name}" for name in script.FOUNDING["models"]])
+@pytest.mark.parametrize("name", [f"founding-{model.name}" for model in script.founding_models()])
 def test_founding_models(name):
     check(next(i for i in script.founding_instances() if i.name == name))
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from nnff.certification import certify
 from nnff.domain import Domain
-from nnff.similarity import metric, weights_from_ranking
-
-RANKING = json.loads(
-    (Path(__file__).parents[2] / "benchmarks" / "nnff_suites" / "founding_models.json").read_text(
-        encoding="utf-8"
-    )
-)["ranking"]
+from nnff_suites.founding import founding_weights, rank_metric
 
 # delta_data over similar pairs of rows, certified delta over the box.
 EXPECTED = {"first": (28.9300097, 42.77379), "second": (17.5152998, 43.30674)}
@@ -24,9 +15,7 @@ EXPECTED = {"first": (28.9300097, 42.77379), "second": (17.5152998, 43.30674)}
 
 def test_both_numbers_of_the_founding_models(founding_model, boston):
     name, network = founding_model
-    similar = metric(
-        "weighted-lp", p=2, weights=weights_from_ranking(RANKING, network.feature_names), looseness=1e-5
-    )
+    similar = rank_metric(looseness=1e-5)
     domain = Domain.from_data(boston, feature_names=network.feature_names)
     result = certify(network, domain, similar, 0.3, data=boston, gap=1e-4, time_limit=60)
     delta_data, certified = EXPECTED[name]
@@ -40,8 +29,7 @@ def test_both_numbers_of_the_founding_models(founding_model, boston):
 def test_the_first_model_by_its_closed_form(founding_model, boston):
     """45 tanh(D/4) with D the dual norm in the box, computed here by bisection on its multiplier."""
     name, network = founding_model
-    ranked = weights_from_ranking(RANKING, network.feature_names)
-    weights = np.array([ranked[feature] for feature in network.feature_names])
+    weights = founding_weights()
     w = np.abs(network.layers[0].weight[0])
     z = network.input_scaling.apply(boston)
     reach = z.max(axis=0) - z.min(axis=0)
