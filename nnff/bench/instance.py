@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from nnff.network import Scaling
+from nnff.problem import Problem
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
     from nnff.domain import Domain
-    from nnff.network import Network, Scaling
+    from nnff.network import Network
     from nnff.similarity import Metric
 
 __all__ = ["Instance", "Known", "Question"]
@@ -36,6 +39,13 @@ class Question:
     epsilon: float
     scale: Scaling | str = "model"
     data: npt.ArrayLike | None = None
+
+    def problem(self) -> Problem:
+        """Return the problem that `nnff.certify` makes of it."""
+        scale = self.scale
+        if isinstance(scale, str):
+            scale = Scaling.none(self.network.n_inputs) if scale == "none" else self.network.input_scaling
+        return Problem(self.network, self.domain, self.metric, self.epsilon, scale)
 
 
 @dataclass(frozen=True)

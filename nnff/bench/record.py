@@ -5,11 +5,14 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from nnff.certification.certificate import Extended  # noqa: TC001 - pydantic reads the annotation
+
+if TYPE_CHECKING:
+    from nnff.bench.instance import Instance
 
 __all__ = ["SCHEMA_VERSION", "Outcome", "RunRecord", "RunSpec", "Sizes"]
 
@@ -40,7 +43,8 @@ class Outcome(enum.StrEnum):
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A number that is not finite must read back: null would make the line, and the folder, unreadable.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class RunSpec(_Record):
@@ -133,6 +137,23 @@ class RunRecord(_Record):
     environment: dict[str, Any] = Field(
         default_factory=dict, description="Machine, versions, and a hash of nnff's own source."
     )
+
+    @classmethod
+    def blank(cls, spec: RunSpec, instance: Instance) -> RunRecord:
+        """Return what is known before the run: what it is of, and that nothing has come of it."""
+        known = instance.known
+        return cls(
+            key=spec.key,
+            spec=spec,
+            outcome=Outcome.ERROR,
+            metric=instance.metric,
+            epsilon=instance.epsilon,
+            factors=dict(instance.factors),
+            known_lower=None if known is None else known.lower,
+            known_upper=None if known is None else known.upper,
+            known_proven=known is None or known.proven,
+            known_source="" if known is None else known.source,
+        )
 
     def to_line(self) -> str:
         """Return the record as one line of JSON, newline included."""
