@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.problem import Problem
 from nnff.similarity import within
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def similar_rows(question: Question) -> RowPairs:
     question
         With data, and a network of one sigmoid neuron.
     """
-    problem = Problem(question.network, question.domain, question.metric, question.epsilon)
+    problem = question.problem()
     rows = np.asarray(question.data, dtype=np.float64)
     first, second = np.triu_indices(len(rows), k=1)
     similar = within(problem.distance(rows[first], rows[second]), problem.epsilon)
