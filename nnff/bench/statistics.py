@@ -126,11 +126,13 @@ def shifted_geometric_mean(times: npt.ArrayLike, shift: float) -> float:
         raise DataError("a geometric mean needs finite times: count runs that were not solved at the limit")
     if not (math.isfinite(shift) and shift >= 0):
         raise DataError(f"the shift of a geometric mean is {shift}; it must be 0 s or more")
-    if shift == 0:
-        mean = 0.0 if (t == 0).any() else math.exp(np.log(t).mean())
-    else:
+    if shift > t.max():
         # (1 + t/s) instead of (t + s): nothing cancels when the shift is taken off again.
         mean = shift * math.expm1(np.log1p(t / shift).mean())
+    elif shift == 0 and (t == 0).any():
+        mean = 0.0
+    else:
+        mean = math.exp(np.log(t + shift).mean()) - shift
     return float(np.clip(mean, t.min(), t.max()))
 
 
