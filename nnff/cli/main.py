@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nnff.cli import check_command
+from nnff.cli import bench_command, check_command
 from nnff.cli.certify_command import certify
 from nnff.cli.curve_command import curve
 from nnff.cli.demo_command import demo
@@ -50,6 +50,7 @@ app.command("certify")(certify)
 app.command("curve")(curve)
 app.command("plugins")(plugins)
 app.add_typer(check_command.app, name="check")
+app.add_typer(bench_command.app, name="bench")
 
 
 def main() -> None:

@@ -234,4 +234,4 @@ def test_a_broken_plugin_is_reported_and_the_rest_works(nnff):
 
 def test_commands_are_all_there():
     assert {command.name for command in app.registered_commands} == {"certify", "curve", "demo", "plugins"}
-    assert [group.name for group in app.registered_groups] == ["check"]
+    assert [group.name for group in app.registered_groups] == ["check", "bench"]
