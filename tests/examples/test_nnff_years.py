@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import json
-import os
-import shutil
-import subprocess
-import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from itertools import combinations
@@ -132,42 +126,10 @@ def test_a_feature_that_does_not_exist_is_refused():
 
 
 @pytest.mark.slow
-def test_installed_by_pip_it_is_found_and_passes_the_kit(tmp_path):
-    skip_without_build_tools()
-    source, target = tmp_path / "source", tmp_path / "installed"
-    # A copy: building writes into the source folder.
-    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
-    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index"]
-    run([*pip, "--disable-pip-version-check", "--target", str(target), str(source)], tmp_path)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(target), os.environ.get("PYTHONPATH", "")]),
-    }
-    nnff = [sys.executable, "-m", "nnff"]
-    rows = json.loads(run([*nnff, "plugins", "--json"], tmp_path, environment))
+def test_installed_by_pip_it_is_found_and_passes_the_kit(installed):
+    nnff = installed("nnff-years")
+    rows = json.loads(nnff("plugins", "--json"))
     [row] = [row for row in rows if row["name"] == "years"]
     assert (row["kind"], row["distribution"], row["status"]) == ("metrics", "nnff-years", "available")
-    answer = run([*nnff, "check", "metric", "years", "--set", "per_year={ x0 = 1 }"], tmp_path, environment)
+    answer = nnff("check", "metric", "years", "--set", "per_year={ x0 = 1 }")
     assert answer.splitlines()[-1] == "15 checks, none failed"
-
-
-def skip_without_build_tools():
-    """An installation without a connection needs pip, and a setuptools that makes wheels by itself."""
-    if importlib.util.find_spec("pip") is None:
-        pytest.skip("needs pip, which is not installed")
-    try:
-        version = importlib.metadata.version("setuptools")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("needs setuptools, which is not installed")
-    major, minor = (int(part) for part in version.split(".")[:2])
-    if (major, minor) < (70, 1) and importlib.util.find_spec("wheel") is None:
-        pytest.skip(f"needs setuptools 70.1 or later, or wheel; setuptools is {version}")
-
-
-def run(command, folder, environment=None):
-    """Run a program in a folder and return what it printed; show everything if it fails."""
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
