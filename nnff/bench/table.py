@@ -82,7 +82,7 @@ def seconds_text(seconds: float) -> str:
     """Return seconds in three digits; whole ones from 100 on."""
     if not math.isfinite(seconds):
         return "" if math.isnan(seconds) else "inf"
-    return f"{seconds:.0f}" if seconds >= _WHOLE else f"{seconds:#.3g}"
+    return f"{seconds:.0f}" if seconds >= _WHOLE else f"{seconds:#.3g}".rstrip(".")
 
 
 def percent_text(share: float) -> str:
