@@ -112,14 +112,21 @@ class UnsupportedOptionError(SolverError):
     code = "solver-option"
 
 
+_LISTED = 20
+"""So many names are still a help."""
+
+
 class UnknownNameError(NnffError):
-    """No plugin has that name; known names are listed, the nearest is suggested."""
+    """Nothing has that name; known names are listed, if they are not too many, the nearest is suggested."""
 
     code = "unknown-name"
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        message = f"no {kind} is called {name!r}; known: {', '.join(names) or 'none'}"
+        shown = names if len(names) <= _LISTED else names[: _LISTED // 2]
+        message = f"no {kind} is called {name!r}; known: {', '.join(shown) or 'none'}"
+        if len(shown) < len(names):
+            message += f" and {len(names) - len(shown)} more"
         suggestion = nearest_name(name, names)
         if suggestion is not None:
             message += f" (did you mean {suggestion!r}?)"
