@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,3 +43,22 @@ def founding_model(request):
     return request.param, founding_network(
         next(model for model in founding_models() if model.name == request.param)
     )
+
+
+@pytest.fixture(scope="module")
+def bench_lab(tmp_path_factory):
+    """The suites and solvers of data/bench_lab.py, installed for this process and those it starts."""
+    from nnff.plugin import plugin_manager
+
+    place = tmp_path_factory.mktemp("bench-lab")
+    shutil.copy(Path(__file__).parent / "data" / "bench_lab.py", place)
+    distribution = place / "bench_lab-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-lab\nVersion: 1.0\n")
+    (distribution / "entry_points.txt").write_text("[nnff]\nbench-lab = bench_lab\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(place))
+        patch.setenv("PYTHONPATH", str(place), prepend=os.pathsep)
+        plugin_manager.cache_clear()
+        yield place
+    plugin_manager.cache_clear()
