@@ -388,8 +388,9 @@ def primal_dual_integral(
 def _gap(lower: float, upper: float) -> float:
     if lower == upper:
         return 0.0
-    if math.isinf(lower) or math.isinf(upper) or lower * upper < 0:
+    if math.isinf(lower) or math.isinf(upper):
         return 1.0
+    # Bounds of different signs are further apart than either is from 0.
     return min(abs(upper - lower) / max(abs(upper), abs(lower)), 1.0)
 
 

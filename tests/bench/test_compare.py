@@ -54,6 +54,15 @@ class TestTimes:
         assert total.sgm1_before == pytest.approx((9 * 10 * 4) ** (1 / 3) - 1)
         assert total.sgm1_after == pytest.approx((3 * 9 * 13) ** (1 / 3) - 1)
 
+    @pytest.mark.parametrize(
+        ("before", "after", "verdict"),
+        # Slower by the noise is as far from no change as faster by it: 1 / 1.2 = 0.833.
+        [(12.1, 10, "faster"), (11.9, 10, "within noise"), (8.4, 10, "within noise"), (8.2, 10, "slower")],
+    )
+    def test_noise_is_the_same_in_both_directions(self, run, controls, before, after, verdict):
+        comparison = compare([run(before), *controls], [run(after), *controls])
+        assert row_of(comparison, "one").verdict == verdict
+
     def test_seeds_are_medians_first(self, run):
         before = [run(seconds, seed=seed) for seed, seconds in enumerate((6, 4, 99))]
         after = [run(seconds, seed=seed) for seed, seconds in enumerate((3, 1, 2))]

@@ -66,7 +66,8 @@ class TestShiftedGeometricMean:
         assert shifted_geometric_mean(shuffled, 1) == expected
 
     def test_small_times_do_not_drown_in_the_shift(self):
-        assert shifted_geometric_mean([1e-12, 1e-12], 10) == pytest.approx(1e-12, rel=1e-12)
+        # A shift so much larger makes it the arithmetic mean.
+        assert shifted_geometric_mean([1e-12, 4e-12], 10) == pytest.approx(2.5e-12, rel=1e-9, abs=0)
 
     def test_a_zero_makes_the_unshifted_mean_zero(self):
         assert shifted_geometric_mean([0, 5], 0) == 0
@@ -364,6 +365,8 @@ class TestPrimalDualIntegral:
         assert primal_dual_integral([0], [0], [math.inf], 10) == 10
         assert primal_dual_integral([0], [0], [0], 10) == 0
         assert primal_dual_integral([5], [2], [2], 10) == 5
+        # Bounds of different signs are as far apart as can be.
+        assert primal_dual_integral([0], [-1], [9], 10) == 10
 
     def test_what_comes_after_the_end_does_not_count(self):
         assert primal_dual_integral([2, 12], [1, 2], [2, 2], 10) == pytest.approx(2 + 4)
