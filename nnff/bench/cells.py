@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nnff.bench.record import Outcome
@@ -66,7 +67,7 @@ class Cell:
     contender: Contender
     runs: tuple[RunRecord, ...]
 
-    @property
+    @cached_property
     def time(self) -> float:
         """Median over seeds, unsolved runs being infinite: finite if more than half are solved."""
         return self._median(run_time)
@@ -111,17 +112,17 @@ class Cell:
         """Least certified bound: each holds for all pairs, so the least of all seeds holds."""
         return min(run_upper(run) for run in self.runs)
 
-    @property
+    @cached_property
     def median_lower(self) -> float:
         """Median over seeds: what one run can be expected to witness."""
         return self._median(lambda run: run.delta_lower)
 
-    @property
+    @cached_property
     def median_upper(self) -> float:
         """Median over seeds: what one run can be expected to certify."""
         return self._median(run_upper)
 
-    @property
+    @cached_property
     def gap(self) -> float | None:
         """Median of the final gaps over seeds; None where a delta was asked for."""
         gaps = [gap for gap in map(run_gap, self.runs) if gap is not None]
