@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nnff.certification.certificate import Certificate, SolverRun
     from nnff.certification.curve import Curve
 
-__all__ = ["DEFAULT_TITLE", "render_report", "write_report"]
+__all__ = ["DEFAULT_TITLE", "page_environment", "render_report", "write_report"]
 
 DEFAULT_TITLE = "How far apart can the outputs for two similar inputs be?"
 
@@ -186,11 +186,14 @@ def render_report(
             "bars": _both(lambda width: bounds_bar(free_attribute, width, cover=cover)),
             "pair": pair_table(free_attribute),
         }
-    return _environment().get_template("report.html.j2").render(context)
+    return page_environment().get_template("report.html.j2").render(context)
 
 
-def _environment() -> Environment:
-    """Return the templates' environment; everything is escaped, since names and messages are foreign text."""
+def page_environment() -> Environment:
+    """Return the environment of the pages' templates.
+
+    Everything is escaped, since names and messages are foreign text.
+    """
     environment = Environment(
         loader=PackageLoader("nnff.report", "templates"),
         autoescape=True,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nnff.bench.record import Outcome, RunRecord, RunSpec
 from nnff.certification.certificate import (
     Certificate,
     DomainRecord,
@@ -205,6 +206,104 @@ def make_frame(rows=60, seed=0):
     )
     table.index = [f"person {k}" for k in range(rows)]
     return table
+
+
+def make_bench_run(**changes):
+    """Return one run of a benchmark; fields of the spec and of the record can be changed by name."""
+    spec_facts = {
+        "suite": "quick",
+        "instance": "small",
+        "strategy": "relational",
+        "backend": "highs",
+        "seed": 0,
+        "time_limit": 20.0,
+        "gap": 0.01,
+    }
+    spec = RunSpec(
+        **{key: changes.pop(key, value) for key, value in spec_facts.items()}
+        | {key: changes.pop(key) for key in list(changes) if key in RunSpec.model_fields}
+    )
+    lower, upper = changes.get("delta_lower", 2.0), changes.get("delta_upper", 2.01)
+    seconds = changes.get("seconds", 1.25)
+    facts = {
+        "key": spec.key,
+        "spec": spec,
+        "outcome": Outcome.CLOSED,
+        "metric": "l_2",
+        "epsilon": 0.1,
+        "delta_lower": lower,
+        "delta_upper": upper,
+        "gap": upper / lower - 1 if lower else float("inf"),
+        "closed_form": 3 * lower,
+        "seconds": seconds,
+        "total_seconds": seconds + 0.5,
+        "phases": {
+            "start": 0.25,
+            "read": 0.05,
+            "encode": 0.1,
+            "solve": 0.8 * seconds,
+            "other": 0.1 + 0.2 * seconds,
+        },
+        "bracket": [
+            (0.1 * seconds, 0.5 * lower, float("inf")),
+            (0.4 * seconds, 0.9 * lower, 2 * upper),
+            (seconds, lower, upper),
+        ],
+        "nodes": 120,
+        "rounds": 2,
+        "termination": "optimal",
+        "solver_version": "1.16.0",
+        "solver_applied": {"mip_rel_gap": 0.0, "threads": 1},
+        "instance_fingerprint": f"{spec.instance} {spec.suite}",
+        "started": "2026-01-02T03:04:05Z",
+        "environment": {
+            "machine": {"processor": "a processor", "cores": 2},
+            "versions": {"nnff": "0.1.0"},
+            "source": "c" * 64,
+            "jobs": 1,
+        },
+    }
+    return RunRecord(**(facts | changes))
+
+
+def make_benchmark(backends=("highs", "cbc", "ortools"), instances=8, seeds=3):
+    """Return the runs of a whole benchmark: the first backend is fastest, the last leaves something open."""
+    rng = np.random.default_rng(1)
+    runs = []
+    for number in range(instances):
+        delta = float(rng.lognormal(0.0, 1.5))
+        hard = float(rng.lognormal(-1.0, 1.2))
+        for place, backend in enumerate(backends):
+            for seed in range(seeds):
+                seconds = float(hard * (1 + 1.5 * place) * rng.lognormal(0.0, 0.1))
+                stuck = place == len(backends) - 1 and place > 0 and number % 4 == 3
+                runs.append(
+                    make_bench_run(
+                        instance=f"width {2 ** (number % 4 + 2)} eps {0.1 * (number // 4 + 1):.1f}",
+                        backend=backend,
+                        seed=seed,
+                        outcome=Outcome.OPEN if stuck else Outcome.CLOSED,
+                        delta_lower=delta * (1 - 0.002 * place),
+                        delta_upper=delta * (1.4 if stuck else 1.004 + 0.001 * seed),
+                        seconds=20.0 if stuck else seconds,
+                        factors={"width": 2 ** (number % 4 + 2), "epsilon": 0.1 * (number // 4 + 1)},
+                        epsilon=0.1 * (number // 4 + 1),
+                        known_lower=0.99 * delta if number % 2 else None,
+                        known_upper=1.1 * delta if number % 2 else None,
+                        known_source="elsewhere" if number % 2 else "",
+                    )
+                )
+    return runs
+
+
+@pytest.fixture(scope="session")
+def bench_run():
+    return make_bench_run
+
+
+@pytest.fixture(scope="session")
+def benchmark_runs():
+    return make_benchmark
 
 
 @pytest.fixture
