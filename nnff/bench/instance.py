@@ -92,6 +92,9 @@ class Instance:
     extra
         Further numbers about the question, computed after the timed part
         and recorded by name: ``extra(question) -> {"name": value}``.
+    strategies
+        Strategies that can be asked this question; None: all of the suite's.  (`exhaustive`
+        needs a finite domain.)
     """
 
     name: str
@@ -102,3 +105,4 @@ class Instance:
     delta: float | None = None
     known: Known | None = None
     extra: Callable[[Question], Mapping[str, float]] | None = None
+    strategies: tuple[str, ...] | None = None

@@ -159,13 +159,14 @@ def schedule(suite: Suite, choices: Choices) -> tuple[RunSpec, ...]:
     for turn, seed in enumerate(seeds):
         for place, instance in enumerate(instances):
             first = rotation(place, turn, len(instances), len(runners))
-            order = runners[first:] + runners[:first]
+            order = _suitable(instance, runners[first:] + runners[:first])
             runs += [_spec(suite, choices, instance, runner, seed) for runner in order]
     control = [instance for instance in instances if instance.name == suite.control]
     if not (control and choices.control):
         return tuple(runs)
     repeats = [
-        _spec(suite, choices, control[0], runners[0], seeds[0], role="control", repeat=number)
+        _spec(suite, choices, control[0], runner, seeds[0], role="control", repeat=number)
+        for runner in _suitable(control[0], runners)[:1]
         for number in range(suite.control_repeats)
     ]
     return tuple(_spread(runs, repeats))
@@ -180,6 +181,13 @@ def rotation(place: int, turn: int, places: int, runners: int) -> int:
     """
     full_round = runners // math.gcd(places, runners)
     return (turn * places + place + turn // full_round) % runners
+
+
+def _suitable(instance: Instance, runners: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return those of the contenders, in their order, whose strategy can be asked this question."""
+    return tuple(
+        runner for runner in runners if instance.strategies is None or runner[0] in instance.strategies
+    )
 
 
 def _chosen(suite: Suite, choices: Choices) -> tuple[Instance, ...]:

@@ -171,3 +171,28 @@ def test_misspelt_names_are_named_and_the_nearest_is_suggested(choices, message)
 def test_choices_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ConfigError, match=message):
         Choices(**wrong)
+
+
+def test_a_strategy_is_left_out_where_it_cannot_be_asked():
+    made = (
+        Instance("any", build=lambda: None, epsilon=0.1, metric="l_1"),
+        Instance("box", build=lambda: None, epsilon=0.1, metric="l_1", strategies=("twin", "relational")),
+    )
+    mixed = Suite(
+        *("mixed", "a suite", made),
+        backends=("highs",),
+        strategies=("exhaustive", "relational", "twin"),
+        seeds=(0, 1),
+        control="box",
+        control_repeats=2,
+    )
+    runs = schedule(mixed, Choices())
+    measured = [run for run in runs if run.role == "measure"]
+    assert Counter((run.instance, run.strategy) for run in measured) == {
+        (name, strategy): 2
+        for name, strategy in product(("any", "box"), mixed.strategies)
+        if (name, strategy) != ("box", "exhaustive")
+    }
+    assert [run.strategy for run in runs if run.role == "control"] == ["relational"] * 2
+    # Nothing is left to run: no control run either.
+    assert schedule(mixed, Choices(instances=("box",), strategies=("exhaustive",))) == ()
