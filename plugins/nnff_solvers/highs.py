@@ -79,6 +79,9 @@ class HighsBackend(SolverBackend):
     *Presolve.*  Off for programs with integer columns: with it HiGHS was seen to prove bounds
     that a point of the program exceeds (docs/decisions/0008).
 
+    *Memory.*  A run that ends for want of memory has the bound that its callbacks saw, if any:
+    the one that HiGHS leaves behind then was not proven.
+
     *Small coefficients.*  Rows with entries that HiGHS would drop are scaled by a power
     of two, exactly; what cannot be held even then gives the termination ``error``.
     """
@@ -236,7 +239,7 @@ class _Reader:
         termination, limit = why_stopped(run, self.options.node_limit)
         x = held_point(self.highs, self.problem.n_columns)
         objective = None if x is None else self.problem.objective(x)
-        bound = self._bound(termination, exponents)
+        bound = self._seen(run) if limit is Limit.MEMORY else self._bound(termination, exponents)
         if objective is not None:
             bound = min(bound, objective)
         nodes = int(self.highs.getInfo().mip_node_count) if self.problem.n_integers else 0
@@ -257,17 +260,26 @@ class _Reader:
     def _abandoned(self, run: HighsRun, timings: dict[str, float]) -> SolveResult:
         """Answer for a run that does not stop: with what its callbacks have seen."""
         overtime = run.reason is StopReason.OVERTIME
-        known = self.problem.n_integers > 0 and math.isfinite(run.bound)
+        bound = self._seen(run)
         return self.result(
             Termination.LIMIT if overtime else Termination.INTERRUPTED,
             limit=Limit.TIME if overtime else None,
             raw_status="abandoned",
-            bound=_weakened(run.bound, self.problem.offset) if known else -math.inf,
-            bound_origin=BoundOrigin.API if known else BoundOrigin.NONE,
+            bound=bound,
+            bound_origin=BoundOrigin.NONE if bound == -math.inf else BoundOrigin.API,
             nodes=run.nodes,
             timings=timings,
             message="HiGHS has not stopped when asked to; its thread goes on until it does",
         )
+
+    def _seen(self, run: HighsRun) -> float:
+        """Return what the callbacks have seen of the bound while HiGHS was well.
+
+        Not what it says after an allocation that failed: its information is then that
+        of a run that never was, with a dual bound of 0.
+        """
+        known = self.problem.n_integers > 0 and math.isfinite(run.bound)
+        return _weakened(run.bound, self.problem.offset) if known else -math.inf
 
     def _bound(self, termination: Termination, exponents: IntArray) -> float:
         if termination is Termination.INFEASIBLE:

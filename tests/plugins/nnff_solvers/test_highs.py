@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -27,6 +29,44 @@ class TestHighs(BackendConformance):
 
     def make_backend(self):
         return HighsBackend()
+
+
+# Solves a program whose optimum is below -40 in address spaces that are too small, each in a fork of its own.
+STARVING = """
+import os, resource
+from pathlib import Path
+import highspy
+import numpy as np
+from nnff.milp import MatrixProblem
+from nnff.solver import SolveOptions
+from nnff_solvers.highs import HighsBackend
+
+rng = np.random.default_rng(0)
+n = 100_000
+start, columns, weights = np.arange(3) * n, np.tile(np.arange(n), 2), rng.integers(1, 50, 2 * n).astype(float)
+sides, box = (np.full(2, -np.inf), np.full(2, 1e6)), (np.zeros(n), np.ones(n))
+cost = -rng.integers(40, 50, n).astype(float)
+problem = MatrixProblem(cost, 0.0, start, columns, weights, *sides, *box, np.ones(n, dtype=bool))
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+for more in (80, 110, 130, 150):
+    if os.fork() == 0:
+        resource.setrlimit(resource.RLIMIT_AS, (size + more * 2**20,) * 2)
+        result = HighsBackend().solve(problem, SolveOptions(time_limit=2.0))
+        print(result.limit, result.bound, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc and a limit of address space")
+def test_a_run_without_memory_claims_no_bound_that_it_has_not_proven():
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", STARVING]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    answers = [line.split() for line in lines]
+    # HiGHS leaves 0 behind as its dual bound; a single column at 1 is a point with at most -40.
+    assert all(float(bound) <= -40 for _, bound in answers)
+    if not any(limit == "memory" for limit, _ in answers):
+        pytest.skip(f"HiGHS did not run out of memory where it was expected to: {answers}")
 
 
 @pytest.fixture
