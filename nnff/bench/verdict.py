@@ -41,7 +41,8 @@ _REACHED = frozenset({Reason.GAP_CLOSED, Reason.EXHAUSTED})
 _DECIDED = {Verdict.CERTIFIED: Outcome.CERTIFIED, Verdict.VIOLATED: Outcome.VIOLATED}
 
 _MEMORY = re.compile(
-    "bad_alloc|MemoryError|Cannot allocate memory|(?i:out of|insufficient|not enough) memory"
+    "bad_alloc|MemoryError|Cannot allocate memory|Memory allocation still failed"
+    "|(?i:out of|insufficient|not enough) memory"
 )
 """What C++, Python, solvers and the system say when there is no more memory."""
 
