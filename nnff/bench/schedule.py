@@ -8,6 +8,7 @@ instance begins, all instances once before the next seed, and who begins changes
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -155,11 +156,16 @@ def schedule(suite: Suite, choices: Choices) -> tuple[RunSpec, ...]:
     runners = contenders(suite, choices)
     instances = _chosen(suite, choices)
     seeds = tuple(dict.fromkeys(choices.seeds or suite.seeds))
+    suitable = [_suitable(instance, runners) for instance in instances]
     runs = []
     for turn, seed in enumerate(seeds):
-        for place, instance in enumerate(instances):
-            first = rotation(place, turn, len(instances), len(runners))
-            order = _suitable(instance, runners[first:] + runners[:first])
+        # Each set of contenders takes turns on its own: leaving one out of a common
+        # rotation would let the one behind it begin twice as often.
+        places: Counter[tuple[tuple[str, str], ...]] = Counter()
+        for instance, own in zip(instances, suitable, strict=True):
+            first = rotation(places[own], turn, suitable.count(own), len(own)) if own else 0
+            places[own] += 1
+            order = own[first:] + own[:first]
             runs += [_spec(suite, choices, instance, runner, seed) for runner in order]
     control = [instance for instance in instances if instance.name == suite.control]
     if not (control and choices.control):

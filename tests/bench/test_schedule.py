@@ -196,3 +196,18 @@ def test_a_strategy_is_left_out_where_it_cannot_be_asked():
     assert [run.strategy for run in runs if run.role == "control"] == ["relational"] * 2
     # Nothing is left to run: no control run either.
     assert schedule(mixed, Choices(instances=("box",), strategies=("exhaustive",))) == ()
+
+
+def test_all_begin_equally_often_where_some_cannot_be_asked_everything():
+    strategies = [None, ("relational",), ("relational",), None, ("relational",)] * 3
+    made = tuple(
+        Instance(f"net-{number}", lambda: None, 0.1, "l_1", strategies=asked)
+        for number, asked in enumerate(strategies)
+    )
+    mixed = Suite("mixed", "a suite", made, ("highs", "cbc", "ortools"), ("relational", "exhaustive"))
+    groups = blocks(schedule(mixed, Choices()))
+    assert len(groups) == 45
+    for size, times in ((3, 9), (4, 4.5)):
+        first = Counter(group[0].backend for _, group in groups if len(group) == size)
+        assert len(first) == size
+        assert all(abs(count - times) < 1 for count in first.values())
