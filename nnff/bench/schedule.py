@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nnff.bench.instance import Instance
     from nnff.bench.suite import Suite
 
-__all__ = ["Choices", "contenders", "rotation", "schedule", "solver_troubles"]
+__all__ = ["Choices", "chosen_instances", "contenders", "rotation", "schedule", "solver_troubles"]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def schedule(suite: Suite, choices: Choices) -> tuple[RunSpec, ...]:
         For a solver that is named and cannot be used.
     """
     runners = contenders(suite, choices)
-    instances = _chosen(suite, choices)
+    instances = chosen_instances(suite, choices.instances)
     seeds = tuple(dict.fromkeys(choices.seeds or suite.seeds))
     suitable = [_suitable(instance, runners) for instance in instances]
     runs = []
@@ -196,17 +196,24 @@ def _suitable(instance: Instance, runners: tuple[tuple[str, str], ...]) -> tuple
     )
 
 
-def _chosen(suite: Suite, choices: Choices) -> tuple[Instance, ...]:
-    if choices.instances is None:
+def chosen_instances(suite: Suite, patterns: Sequence[str] | None) -> tuple[Instance, ...]:
+    """Return the instances whose names fit one of the patterns (``*``, ``?``), in order; None: all.
+
+    Raises
+    ------
+    UnknownNameError
+        For a pattern that fits no name.
+    """
+    if patterns is None:
         return suite.instances
     names = [instance.name for instance in suite.instances]
-    for pattern in choices.instances:
+    for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise UnknownNameError(f"instance of the suite {suite.name!r}", pattern, names)
     return tuple(
         instance
         for instance in suite.instances
-        if any(fnmatchcase(instance.name, pattern) for pattern in choices.instances)
+        if any(fnmatchcase(instance.name, pattern) for pattern in patterns)
     )
 
 

@@ -174,6 +174,43 @@ def compare_folders(
     )
 
 
+@app.command("export")
+@guarded
+def export(
+    *,
+    suite: Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Benchmark suite.")] = None,
+    instances: Annotated[
+        str | None, typer.Option("--instances", metavar="GLOB,...", help="Instances whose names fit.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Of the suite's whole grid.")] = False,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="DIR", help="Folder (default: nnff-bench/SUITE-mps).")
+    ] = None,
+) -> None:
+    """Write the instances of which something is known as MPS files, with what their optima enclose.
+
+    For whoever works on solvers: each file has a bound that no sound solver claims to improve on.
+    """
+    from nnff.bench.export import export_mps  # noqa: PLC0415 - keeps --help fast
+    from nnff.bench.schedule import chosen_instances  # noqa: PLC0415
+    from nnff.cli.answer import print_files  # noqa: PLC0415
+    from nnff.cli.console import stderr_console, stdout_console  # noqa: PLC0415
+    from nnff.cli.files import OutputFolder  # noqa: PLC0415
+
+    made = _suite(suite, full=full)
+    chosen = chosen_instances(made, _names(instances))
+    # Of a pattern those are meant of which something is known; if there are none, that is said.
+    known = [instance.name for instance in chosen if instance.known is not None]
+    names = None if instances is None else known or [instance.name for instance in chosen]
+    folder = OutputFolder(output or f"{_DEFAULT_OUTPUT}/{made.name}-mps")
+    assert folder.path is not None
+    with stderr_console().status("encoding") as status:
+        written = export_mps(
+            made, folder.path, instances=names, on_instance=lambda name: status.update(f"encoding {name}")
+        )
+    print_files(stdout_console(), written)
+
+
 def _suite(name: str | None, *, full: bool) -> Suite:
     from nnff.bench import load_suite  # noqa: PLC0415 - keeps --help fast
     from nnff.errors import ConfigError  # noqa: PLC0415
