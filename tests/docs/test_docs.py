@@ -105,6 +105,8 @@ def parse(words):
     """Let the command line read the words without doing anything."""
     command, name = get_command(app), "nnff"
     while getattr(command, "commands", None):
+        if words and words[0].startswith("-") and command.invoke_without_command:
+            break
         if not words or words[0].startswith("-"):
             assert set(words) <= {"--help", "--version"}, f"{name} has no flags {words}"
             return
