@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from nnff.report.bench_figures import GAP_FLOOR, contender_legend, log_axis
+from nnff.report.bench_figures import GAP_CEILING, GAP_FLOOR, contender_legend, log_axis
 from nnff.report.log_scale import LogScale
 from nnff.report.numbers import percent, shown
-from nnff.report.svg import PAPER, Drawing, draw, fitted, style_of
+from nnff.report.svg import FONT_SIZE, PAPER, Drawing, columns_of, draw, fitted, style_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,13 @@ __all__ = ["factor_figures"]
 
 _LOG_FROM = 8.0
 """Values of a factor that reach this many times the smallest are set out by their logarithms."""
-_MOST_TICKS = 8
+_COLUMN = 0.62 * FONT_SIZE
+"""Pixels of a column of text, generous."""
+_MARGINS = 70.0
+"""Pixels of a panel that its axis does not have."""
+_SHORTEST_MARK, _LONGEST_MARK = 5, 14
+_APART = 0.4
+"""How far the marks of one value without order lie apart, in distances of values."""
 
 
 def factor_figures(analysis: Analysis) -> list[Drawing]:
@@ -60,7 +66,7 @@ def _figure(
             _paint(analysis, drawn[1], frame, "gap", places, joined=numeric)
             drawn[1].set_title("relative gap")
         for axes in drawn:
-            _mark_values(axes, places, texts, room=canvas.width / across)
+            _mark_values(axes, places, texts, room=canvas.width / across, joined=numeric)
             axes.set_xlabel(fitted(factor, 40), loc="right", parse_math=False)
 
     design = set(frame["design"])
@@ -100,14 +106,23 @@ def _paint(
 ) -> None:
     """Draw one panel; values that have no order are not joined."""
     finite = frame[frame[column].notna()]
-    scale = LogScale.covering(finite[column], floor=GAP_FLOOR)
+    if column == "gap":
+        scale = LogScale.covering(finite[column], floor=GAP_FLOOR, ceiling=GAP_CEILING)
+    else:
+        scale = LogScale.covering(finite[column])
+    step = 0.0 if joined else _APART / len(analysis.contenders)
     for number, contender in enumerate(analysis.contenders):
         own = finite[finite["contender"] == contender.label]
         if own.empty:
             continue
         style = style_of(number)
         points = sorted(
-            (places[row.value], scale.at(getattr(row, column)), row.solved >= 1) for row in own.itertuples()
+            (
+                places[row.value] + step * (number - (len(analysis.contenders) - 1) / 2),
+                scale.at(getattr(row, column)),
+                row.solved >= 1,
+            )
+            for row in own.itertuples()
         )
         xs, ys = [x for x, _, _ in points], [y for _, y, _ in points]
         if joined:
@@ -131,14 +146,24 @@ def _paint(
     axes.grid(visible=True, axis="y")
 
 
-def _mark_values(axes: Axes, places: dict[Any, float], texts: Sequence[str], *, room: float) -> None:
-    """Mark as many values as there is room for, the first and the last among them."""
+def _mark_values(
+    axes: Axes, places: dict[Any, float], texts: Sequence[str], *, room: float, joined: bool
+) -> None:
+    """Mark the values, as far as their texts do not touch; `room`: pixels, margins included."""
     at = list(places.values())
-    columns = max(3, int(room / len(texts) / 8.0))
-    every = max(1, -(-(len(at) - 1) // (_MOST_TICKS - 1)))
-    chosen = [k for k in range(len(at)) if k % every == 0]
-    axes.set_xticks(
-        [at[k] for k in chosen], [fitted(texts[k], max(columns * every, 6)) for k in chosen], parse_math=False
-    )
-    pad = 0.06 * (max(at) - min(at))
+    span = max(at) - min(at)
+    # Marks of one value without order lie beside each other.
+    pad = 0.06 * span if joined else 0.6 * _APART
+    inner = (room - _MARGINS) / (span + 2 * pad)
+    # Values without order are equally far apart, and each may have its share.
+    limit = _LONGEST_MARK if joined else max(_SHORTEST_MARK, int(inner / _COLUMN) - 2)
+    marks = [fitted(text, limit) for text in texts]
+    chosen: list[int] = []
+    for k in range(len(at)):
+        free = not chosen or (at[k] - at[chosen[-1]]) * inner > _COLUMN * (
+            1 + (columns_of(marks[k]) + columns_of(marks[chosen[-1]])) / 2
+        )
+        if free:
+            chosen.append(k)
+    axes.set_xticks([at[k] for k in chosen], [marks[k] for k in chosen], parse_math=False)
     axes.set_xlim(min(at) - pad, max(at) + pad)

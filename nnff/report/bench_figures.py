@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nnff.report.svg import Canvas
 
 __all__ = [
+    "GAP_CEILING",
     "GAP_FLOOR",
     "contender_figures",
     "contender_legend",
@@ -49,6 +50,8 @@ __all__ = [
 _NAME_COLUMNS = {"wide": 30, "narrow": 17}
 GAP_FLOOR = 1e-6
 """Relative gaps below this are not told apart: nobody asks for less, and bounds are weakened by 1e-9."""
+GAP_CEILING = 100.0
+"""Nor are those above: a gap of 10000 % says as much as none."""
 _LEGEND_COLUMNS = 48
 _MOST_BANDS = 4
 """Bands of more contenders than that hide one another."""
@@ -135,7 +138,9 @@ def gap_over_time_figure(analysis: Analysis) -> Drawing | None:
     ]
     if not labels or frame["seconds"].nunique() < 2:  # noqa: PLR2004 - one point is no course
         return None
-    scale = LogScale.covering((v for name in ("q25", "median", "q75") for v in frame[name]), floor=GAP_FLOOR)
+    scale = LogScale.covering(
+        (v for name in ("q25", "median", "q75") for v in frame[name]), floor=GAP_FLOOR, ceiling=GAP_CEILING
+    )
     seconds = LogScale.covering(frame["seconds"], margin=0.0)
     banded = len(labels) <= _MOST_BANDS
 
@@ -186,7 +191,7 @@ def final_gap_figure(analysis: Analysis) -> Drawing | None:
     gaps = cells["gap"]
     if len(cells) < 2 or (gaps < GAP_FLOOR).all() or (gaps == math.inf).all():  # noqa: PLR2004 - one dot is no distribution
         return None
-    scale = LogScale.covering(gaps, floor=GAP_FLOOR)
+    scale = LogScale.covering(gaps, floor=GAP_FLOOR, ceiling=GAP_CEILING)
     quartiles = analysis.gaps.set_index("contender")
 
     def paint(figure: Figure, canvas: Canvas) -> None:

@@ -13,7 +13,8 @@ from nnff.bench.analysis import analyse
 from nnff.bench.cells import last_tries
 from nnff.bench.published import published_tables
 from nnff.errors import ConfigError
-from nnff.report.bench_brackets import bracket_figure, epsilon_figure
+from nnff.report.bench_brackets import bracket_figure
+from nnff.report.bench_epsilon import epsilon_figure
 from nnff.report.bench_factors import factor_figures
 from nnff.report.bench_figures import contender_figures
 from nnff.report.bench_tables import (

@@ -50,7 +50,7 @@ _OUTCOMES = {
     "out_of_memory": "out of memory",
 }
 _NONE = "\u2013"
-_MEGABYTE = 1e6
+_MEGABYTE, _GIGABYTE = 1e6, 1e9
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class InstanceRows:
 
 @dataclass(frozen=True)
 class PairRow:
-    """Two contenders, the faster first."""
+    """Two contenders, the faster first; `some`: whether either solved anything."""
 
     a: str
     b: str
@@ -95,6 +95,7 @@ class PairRow:
     bound: str
     shifted: Shown
     counts: tuple[int, int, int, int]
+    some: bool
     instances: int
 
 
@@ -243,6 +244,7 @@ def pair_rows(analysis: Analysis) -> list[PairRow]:
                     row.bound,
                     shown(row.shifted, 3),
                     (int(row.both), int(row.only_a), int(row.only_b), int(row.neither)),
+                    bool(row.both + row.only_a + row.only_b),
                     int(row.instances),
                 )
             )
@@ -324,12 +326,16 @@ def _values(values: Iterable[float]) -> str:
 
 
 def environment_blocks(records: Iterable[RunRecord]) -> list[list[tuple[str, str]]]:
-    """Return the different environments, each as names and values; folders within it as ``machine cores``."""
+    """Return the different environments as names (``machine cores``) and values.
+
+    Of all but the first only what differs from it.
+    """
     different: dict[str, list[tuple[str, str]]] = {}
     for record in last_tries(records):
         if record.environment:
             different.setdefault(as_json(record.environment), _flat(record.environment))
-    return list(different.values())
+    first, *others = different.values() or [[]]
+    return [first, *([item for item in other if item not in first] for other in others)] if first else []
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -338,8 +344,14 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, dict):
             found += _flat(value, f"{prefix}{name} ")
         else:
-            found.append((f"{prefix}{name}", value if isinstance(value, str) else as_json(value)))
+            found.append((f"{prefix}{name}", _fact(name, value)))
     return found
+
+
+def _fact(name: str, value: Any) -> str:
+    if name == "memory" and isinstance(value, int):
+        return f"{shown(value / _GIGABYTE, 3)} GB"
+    return value if isinstance(value, str) else as_json(value)
 
 
 def as_json(value: object) -> str:

@@ -32,8 +32,11 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def ranking(analysis: Analysis) -> list[str]:
-    """Return the contenders' labels: those that solved more first, then those with the smaller mean time."""
-    order = sorted(analysis.overview.itertuples(), key=lambda row: (-row.solved, row.sgm1))
+    """Return the contenders' labels: more solved first, then the smaller mean time, then the smaller gap."""
+    order = sorted(
+        analysis.overview.itertuples(),
+        key=lambda row: (-row.solved, row.sgm1, math.inf if math.isnan(row.median_gap) else row.median_gap),
+    )
     return [row.contender for row in order]
 
 
@@ -59,10 +62,8 @@ def pair_words(row: Any) -> str:
     times = f"{shown(row.speed_up, 3)} times as fast as"
     interval = _interval(row)
     if row.bound == "unclear":
-        # Each solved something that the other did not: the mean bounds nothing.
-        return (
-            f"{row.a} and {row.b} each solved instances that the other did not, so that no mean ratio holds"
-        )
+        # Some times of both are only known to exceed the limit: the mean bounds nothing.
+        return f"With unsolved instances counted at the limit, {row.a} was {times} {row.b}{interval}"
     if row.bound:
         # An unsolved run would have taken longer than the limit it is counted with.
         return f"{row.a} was {row.bound} {times} {row.b}{interval}"
@@ -120,7 +121,8 @@ def _solved(analysis: Analysis) -> str:
     word = "closed" if bool(analysis.cells["delta"].isna().all()) else "answered"
     if not any(row.solved for row in rows.values()):
         who = listed(order) if len(order) <= _NAMED else f"All {len(order)} contenders"
-        return f"{who} {word} none of {count(len(analysis.instances), 'instance')}."
+        none = f"{who} {word} none of {count(len(analysis.instances), 'instance')}."
+        return f"{none}{_smallest_gap(analysis)}"
     if (
         all(row.solved == row.instances == len(analysis.instances) for row in rows.values())
         and len(order) > 1
@@ -138,6 +140,17 @@ def _solved(analysis: Analysis) -> str:
         which = str(least) if least == most else f"{least} to {most}"
         parts.append(f"{count(len(left), 'other')} {which}")
     return f"{listed(parts)}."
+
+
+def _smallest_gap(analysis: Analysis) -> str:
+    """Say who came closest, where nobody got there."""
+    gaps = analysis.overview.dropna(subset=["median_gap"])
+    gaps = gaps[gaps["median_gap"] < math.inf]
+    if gaps.empty:
+        return ""
+    best = gaps.loc[gaps["median_gap"].idxmin()]
+    of = f", that of {best['contender']}," if len(analysis.overview) > 1 else ""
+    return f" The smallest median gap{of} was {percent(float(best['median_gap']))}."
 
 
 def _speed(analysis: Analysis) -> str:

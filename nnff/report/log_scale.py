@@ -43,6 +43,10 @@ class LogScale:
         Values between which the scale is true.
     deepest
         Values below this have the place of 0.
+    highest
+        Values above this have the place of infinity.
+    cut
+        Whether some of these are finite.
     zero, infinity
         Where these lie, in decades; None if no value needs them.
     """
@@ -52,6 +56,8 @@ class LogScale:
     smallest: float
     largest: float
     deepest: float
+    highest: float
+    cut: bool
     zero: float | None
     infinity: float | None
 
@@ -63,6 +69,7 @@ class LogScale:
         margin: float = 0.04,
         least: float = _FEWEST_DECADES,
         floor: float = 1 / _LARGEST,
+        ceiling: float = _LARGEST,
     ) -> LogScale:
         """Return a scale over all `values`, none of which is below 0 or NaN.
 
@@ -78,9 +85,11 @@ class LogScale:
             Decades that the scale spans at least.
         floor
             Values below this are not told apart from 0.
+        ceiling
+            Values above this are not told apart from infinity.
         """
         given = list(values)
-        finite = sorted(value for value in given if 0 < value <= _LARGEST)
+        finite = sorted(value for value in given if 0 < value <= ceiling)
         largest = max(finite[-1], floor) if finite else 1.0
         # A round number, since it is written on the axis.
         deepest = max(10.0 ** math.ceil(math.log10(largest) - _DEEPEST), floor)
@@ -91,15 +100,16 @@ class LogScale:
             first, last = middle - least / 2, middle + least / 2
         step = 0.12 * (last - first)
         zero = first - step if any(value < deepest for value in given) else None
-        infinity = last + step if any(value > _LARGEST for value in given) else None
+        infinity = last + step if any(value > ceiling for value in given) else None
+        cut = any(ceiling < value < math.inf for value in given)
         low = first if zero is None else zero
         high = last if infinity is None else infinity
         room = margin * (high - low)
-        return cls(low - room, high + room, 10.0**first, 10.0**last, deepest, zero, infinity)
+        return cls(low - room, high + room, 10.0**first, 10.0**last, deepest, ceiling, cut, zero, infinity)
 
     def at(self, value: float) -> float:
         """Return the place of `value`, in decades; values beyond an end lie on it."""
-        if value > _LARGEST and self.infinity is not None:
+        if value > self.highest and self.infinity is not None:
             return self.infinity
         if value < self.deepest and self.zero is not None:
             return self.zero
@@ -117,13 +127,13 @@ class LogScale:
         text
             Writes a value.
         infinite
-            Stands at infinity, if the scale has it.
+            Stands at infinity, if the scale has it and nothing finite has the same place.
         """
         marks = [(math.log10(value), text(value)) for value in self._round_values(count)]
         if self.zero is not None:
             marks.insert(0, (self.zero, f"< {text(self.deepest)}"))
         if self.infinity is not None:
-            marks.append((self.infinity, infinite))
+            marks.append((self.infinity, f"> {text(self.highest)}" if self.cut else infinite))
         return [place for place, _ in marks], [label for _, label in marks]
 
     def _round_values(self, count: int) -> list[float]:

@@ -9,7 +9,8 @@ import pytest
 
 from nnff.bench.analysis import analyse
 from nnff.bench.record import Outcome
-from nnff.report.bench_brackets import bracket_figure, epsilon_curves, epsilon_figure
+from nnff.report.bench_brackets import bracket_figure
+from nnff.report.bench_epsilon import epsilon_curves, epsilon_figure
 from nnff.report.bench_factors import factor_figures
 from nnff.report.bench_figures import (
     contender_figures,
@@ -232,6 +233,9 @@ def test_curves_never_join_different_questions(bench_run):
     assert epsilon_curves(twice) == []
     # Unlike names, nothing declared.
     assert epsilon_curves([bench_run(instance=f"net-{k}", epsilon=0.1 * k) for k in (1, 2, 3)]) == []
+    # Other numbers in names may well be equal to epsilon.
+    other = [bench_run(instance=f"net-{k}-eps-{k}", epsilon=k) for k in (1, 2, 3)]
+    assert epsilon_curves(other) == []
     # Bounds that cross are of several questions, or wrong.
     crossing = [
         bench_run(instance=f"n eps {e}", epsilon=e, delta_lower=4 - 10 * e, delta_upper=4.01 - 10 * e)
@@ -273,6 +277,21 @@ def test_factors_get_one_figure_each_and_unsolved_values_are_hollow(figures, ben
     assert {"relu", "sigmoid", "tanh", "activation"} <= words
     # Names have no order, so no line joins them.
     assert not [p for p in paths(figure.pictures[0], "var(--series-0)") if len(p) == 3]
+
+
+def test_marks_of_a_factor_do_not_overlap_however_its_values_lie(bench_run):
+    values = (0.01, 0.02, 0.03, 0.1, 0.101, 0.3)
+    made = [bench_run(instance=str(v), factors={"load": v}) for v in values]
+    made += [bench_run(instance=f"{'m' * 30} {k}", factors={"kind": f"{'m' * 30} {k}"}) for k in range(20)]
+    for figure in factor_figures(analyse(made)):
+        for picture in figure.pictures:
+            rows = {}
+            for words, left, right, y, _ in texts(picture):
+                rows.setdefault(round(y), []).append((left, right, words))
+            for row in rows.values():
+                row.sort()
+                for (_, right, words), (left, _, following) in pairwise(row):
+                    assert right <= left + 1, (figure.title, words, following)
 
 
 def test_only_figures_in_which_there_is_something_to_see_are_drawn(bench_run):

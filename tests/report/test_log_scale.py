@@ -12,12 +12,12 @@ VALUES = st.lists(
     min_size=1,
     max_size=12,
 )
-FLOORS = st.sampled_from([1e-300, 1e-6, 1.0])
+ENDS = st.sampled_from([(1e-300, 1e300), (1e-6, 100.0), (1.0, 2.0)])
 
 
-@given(VALUES, FLOORS)
-def test_larger_values_never_lie_further_left_and_all_lie_on_the_axis(values, floor):
-    scale = LogScale.covering(values, floor=floor)
+@given(VALUES, ENDS)
+def test_larger_values_never_lie_further_left_and_all_lie_on_the_axis(values, ends):
+    scale = LogScale.covering(values, floor=ends[0], ceiling=ends[1])
     places = [scale.at(value) for value in sorted(values)]
     assert places == sorted(places)
     assert all(scale.low <= place <= scale.high for place in places)
@@ -25,9 +25,9 @@ def test_larger_values_never_lie_further_left_and_all_lie_on_the_axis(values, fl
     assert scale.low < scale.high
 
 
-@given(VALUES, FLOORS, st.integers(min_value=3, max_value=10))
-def test_marks_are_few_ascending_distinct_and_on_the_axis(values, floor, count):
-    scale = LogScale.covering(values, floor=floor)
+@given(VALUES, ENDS, st.integers(min_value=3, max_value=10))
+def test_marks_are_few_ascending_distinct_and_on_the_axis(values, ends, count):
+    scale = LogScale.covering(values, floor=ends[0], ceiling=ends[1])
     places, texts = scale.ticks(count, repr)
     edges = (scale.zero is not None) + (scale.infinity is not None)
     # A short scale is marked as a linear one, whose marks are about as many as asked for.
@@ -65,3 +65,11 @@ def test_what_is_below_the_floor_counts_as_nothing():
     scale = LogScale.covering([1e-12, 0.0, 0.25], floor=1e-6)
     assert scale.at(1e-12) == scale.at(0.0) < scale.at(0.25)
     assert scale.ticks(5, str)[1][0] == "< 1e-06"
+
+
+def test_what_is_above_the_ceiling_counts_as_infinite_and_is_not_called_so():
+    scale = LogScale.covering([0.5, 1e9, math.inf], ceiling=100.0)
+    assert scale.at(0.5) < scale.at(1e9) == scale.at(math.inf)
+    assert scale.ticks(5, str, infinite="no bound")[1][-1] == "> 100.0"
+    only = LogScale.covering([0.5, math.inf], ceiling=100.0)
+    assert only.ticks(5, str, infinite="no bound")[1][-1] == "no bound"
