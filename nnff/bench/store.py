@@ -70,6 +70,11 @@ class Store:
         """Return the last try at a run, as far as it was read."""
         return self._latest.get(key)
 
+    @property
+    def last_tries(self) -> list[RunRecord]:
+        """The last try at every run, in the order in which they ended."""
+        return [record for record in self.records if self._latest[record.key] is record]
+
     def refresh(self) -> None:
         """Read what was added since the last time.
 

@@ -39,9 +39,25 @@ if TYPE_CHECKING:
     from nnff.bench.table import Table
     from nnff.cli.files import OutputFolder
 
-__all__ = ["EXIT_CONTRADICTION", "print_comparison", "print_tables", "publish", "warn"]
+__all__ = ["EXIT_CONTRADICTION", "LEAST_IMPORTANT", "print_comparison", "print_tables", "publish", "warn"]
 
 EXIT_CONTRADICTION = 1
+
+LEAST_IMPORTANT = (
+    *(
+        "range",
+        "of the middle half",
+        "nodes",
+        "rounds",
+        "in solver",
+        "sgm 10 s",
+        "memory",
+        "better",
+        "tighter",
+    ),
+    *("neither", "second only", "first only", "both solved", "with 1 s added", "median"),
+)
+"""Columns that are left out of a table that is too wide, in this order."""
 
 _MOST_ROWS = 40
 """A longer table is left to the page."""
@@ -81,7 +97,7 @@ def publish(
     records = store.records
     suites = _suites(records)
     analysis = analyse(records, suites=suites)
-    folder.write("runs.csv", lambda path: write_csv(_last(store), path))
+    folder.write("runs.csv", lambda path: write_csv(store.last_tries, path))
     folder.write(
         "report.html",
         lambda path: write_bench_page(path, records, suites=suites, command=command, analysis=analysis),
@@ -117,18 +133,40 @@ def print_comparison(
 
 
 def print_tables(console: Console, tables: Iterable[Table]) -> None:
-    """Print tables, each with its title above and its notes below."""
+    """Print tables, each with its title above and its notes below.
+
+    What is too wide loses its least important columns, and says so: cut off numbers would be worse.
+    """
     for table in tables:
+        kept = _fitting(table, console.width)
         shown = plain_table(header=True)
-        for column in table.columns:
-            shown.add_column(Text(column.name), justify="right" if column.right else "left")
+        for place in kept:
+            column = table.columns[place]
+            shown.add_column(Text(column.name), justify="right" if column.right else "left", overflow="fold")
         for row in table.rows:
-            shown.add_row(*(Text(cell) for cell in row))
+            shown.add_row(*(Text(row[place]) for place in kept))
         console.print(Text(table.title, style="bold"))
         console.print(shown)
-        for note in table.notes:
+        dropped = [column.name for place, column in enumerate(table.columns) if place not in kept]
+        names = ", ".join(dict.fromkeys(dropped))
+        narrow = (f"Left out, for want of width: {names}.",) if dropped else ()
+        for note in (*table.notes, *narrow):
             print_text(console, Text(note, style="dim"))
         console.print()
+
+
+def _fitting(table: Table, width: int) -> list[int]:
+    """Return the places of the columns that fit beside each other, in order."""
+    widths = [
+        max(map(len, (column.name, *(row[place] for row in table.rows)))) + 2
+        for place, column in enumerate(table.columns)
+    ]
+    kept = list(range(len(widths)))
+    for name in LEAST_IMPORTANT:
+        if sum(widths[place] for place in kept) - 2 <= width:
+            break
+        kept = [place for place in kept if table.columns[place].name != name]
+    return kept
 
 
 def warn(sentences: Iterable[str]) -> None:
@@ -156,11 +194,6 @@ def _important(analysis: Analysis) -> Sequence[Table]:
         noise_table(analysis),
     )
     return [table for table in tables if table.rows and len(table.rows) <= _MOST_ROWS]
-
-
-def _last(store: Store) -> list[RunRecord]:
-    """Return the last try at every run, in the order of the file."""
-    return [record for record in store.records if store.latest(record.key) is record]
 
 
 def _suites(records: Iterable[RunRecord]) -> list[Suite]:

@@ -249,7 +249,7 @@ def _run(
     due = {spec.key for spec in due_runs(specs, store, rerun)}
     finished = [record for record in benchmark.records if record.key not in due]
     if due:
-        warn(mixed_environments(store.records, benchmark.environment))
+        warn(mixed_environments(store.last_tries, benchmark.environment))
     with (
         BenchTable(specs, finished, quiet=quiet) as table,
         interruptible(SolveControl(), table.stopping) as control,

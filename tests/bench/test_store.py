@@ -48,6 +48,7 @@ def test_the_last_try_counts_and_all_are_kept(store, run):
     other = fresh(store)
     assert other.latest(tries[0].key) == tries[2]
     assert other.records == tries
+    assert other.last_tries == [tries[2]]
 
 
 def test_reading_goes_on_where_it_stopped(store, run):

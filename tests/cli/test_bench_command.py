@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -12,10 +13,14 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from nnff.bench import Outcome
+from nnff.bench.analysis import analyse
 from nnff.bench.store import Store, read_store
+from nnff.bench.tables import analysis_tables
+from nnff.cli.bench_answer import LEAST_IMPORTANT, print_tables
 from nnff.cli.main import app
 
 pytestmark = pytest.mark.usefixtures("bench_lab")
@@ -107,6 +112,19 @@ def test_two_folders_are_compared(finished, tmp_path):
     assert result.stderr == (
         f"error[data]: there is no benchmark in {tmp_path}/empty: it has no file runs.jsonl\n"
     )
+
+
+def test_a_table_that_is_too_wide_loses_its_least_important_columns_and_says_so(finished):
+    tables = analysis_tables(analyse(read_store(finished[0]).records))
+    names = {column.name for table in tables for column in table.columns}
+    assert set(LEAST_IMPORTANT) <= names
+    for width in (60, 90, 200):
+        stream = io.StringIO()
+        print_tables(Console(file=stream, width=width, force_terminal=True, color_system=None), tables)
+        text = stream.getvalue()
+        assert max(map(len, text.splitlines())) <= width
+        assert ("Left out, for want of width: range" in text) == (width < 200)
+        assert "…" not in text
 
 
 @pytest.fixture
