@@ -59,7 +59,7 @@ class HighsSession(LpSession):
     """
 
     def __init__(self, problem: MatrixProblem, options: SolveOptions) -> None:
-        for name in ("time_limit", "node_limit", "bound_stop"):
+        for name in ("time_limit", "node_limit", "bound_stop", "objective_stop"):
             if getattr(options, name) is not None:
                 raise UnsupportedOptionError(f"an LP session takes no {name}; give limits to its solve()")
         self._highs: Any = new_highs()
