@@ -54,6 +54,9 @@ EXHAUSTIVE = "exhaustive"
 STRATEGIES = (*encoding_strategies(), EXHAUSTIVE)
 """Names of the strategies."""
 
+_BRIEF = {"starts": 16, "iterations": 12}
+"""An attack that can change nothing any more."""
+
 _ATTACK_SHARE = 0.15
 """Largest share of the time limit that the attack may take."""
 
@@ -313,14 +316,21 @@ def _ranges(run: _Run) -> tuple[Ranges, float]:
 
 
 def _attack(run: _Run, rows: Any) -> None:
+    delta = run.settings.delta
+    if delta is not None and run.bracket.lower > delta:
+        return
     began = time.perf_counter()
     until = began + _ATTACK_SHARE * max(run.settings.remaining, 0.0)
     run.bracket.tick("attack")
+    # What is settled from above still gets its other side, but not at length.
+    settled = delta is not None and run.bracket.upper <= delta
     witness = attack(
         run.problem,
         rng=np.random.default_rng(run.settings.seed),
         data=rows,
         stop=lambda: run.stopped() or time.perf_counter() > until,
+        enough=delta,
+        **(_BRIEF if settled else {}),
     )
     run.bracket.show(witness, "found by the attack")
     run.phases["attack"] = time.perf_counter() - began
