@@ -34,7 +34,7 @@ from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownN
 from nnff.network import Scaling
 from nnff.plugin import Kind, plugin_manager
 from nnff.problem import Problem
-from nnff.ranges import Ranges, difference_range, interval_ranges
+from nnff.ranges import Ranges, difference_range, linear_ranges
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
@@ -308,7 +308,7 @@ def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
 def _ranges(run: _Run) -> tuple[Ranges, float]:
     began = time.perf_counter()
     run.bracket.tick("ranges")
-    ranges = interval_ranges(run.problem)
+    ranges = linear_ranges(run.problem)
     closed = closed_form(run.problem, ranges)
     run.bracket.prove(closed, "the closed form")
     run.phases["ranges"] = time.perf_counter() - began
