@@ -166,7 +166,9 @@ class Witness(_Record):
     output1: float = Field(description="Network output at x1, in the target's units.")
     output2: float = Field(description="Network output at x2, in the target's units.")
     distance: float = Field(description="d_fair(x1, x2).")
-    origin: str = Field(description="What found it: attack, data, solver or enumeration.")
+    origin: str = Field(
+        description="What found it: attack, memory (a pair of another epsilon), data, solver or enumeration."
+    )
     replayed: bool = Field(description="Whether membership, distance and outputs were recomputed.")
 
     @property

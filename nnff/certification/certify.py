@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnff.certification.attack import attack
+from nnff.certification.attack import attack, polish
 from nnff.certification.bracket import Bracket
 from nnff.certification.certificate import (
     Certificate,
@@ -28,6 +28,7 @@ from nnff.certification.crosscheck import crosscheck as crosscheck_others
 from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
+from nnff.certification.memory import Memory, WarmStart, both
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
@@ -99,6 +100,7 @@ def certify(
     crosscheck: Sequence[str | SolverBackend] = (),
     evidence: Path | None = None,
     logs: Path | None = None,
+    memory: Memory | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Certificate:
     """Bracket the largest output difference over all similar pairs in the domain.
@@ -151,6 +153,9 @@ def certify(
     logs
         Folder for the raw logs of the solvers that can write one, a file per
         round.
+    memory
+        What runs on the same network, domain and metric have left, for other
+        epsilons; used, and added to.
     config
         Recorded in the certificate.
 
@@ -199,14 +204,21 @@ def certify(
         {},
     )
     pairs = _data_pairs(run, rows)
-    ranges, closed = _ranges(run)
+    known = WarmStart() if memory is None else memory.recall(problem, strategy)
+    ranges, closed = _ranges(run, known)
     trust = Trust.CLOSED_FORM
     if backend is None:
         outcome = _exhaust(run)
     else:
-        _attack(run, rows)
+        _attack(run, rows, known)
         outcome = run_loop(
-            problem, encoding_strategy(strategy, problem, ranges), backend, run.bracket, settings, run.control
+            problem,
+            encoding_strategy(strategy, problem, ranges),
+            backend,
+            run.bracket,
+            settings,
+            run.control,
+            plan=known.plan,
         )
     for name, seconds in outcome.phases.items():
         run.phases[name] = run.phases.get(name, 0.0) + seconds
@@ -217,6 +229,9 @@ def certify(
         )
     if run.bracket.contradiction:
         outcome.reason, outcome.detail = Reason.INCONSISTENT, run.bracket.contradiction
+    elif memory is not None:
+        # After a contradiction nobody knows what to believe, so nothing is handed on.
+        memory.keep(problem, strategy, ranges=ranges, plan=outcome.plan, witness=run.bracket.witness)
     if backend is None and outcome.reason is Reason.EXHAUSTED:
         trust = Trust.EXHAUSTIVE
     elif run.bracket.upper < closed:
@@ -305,23 +320,31 @@ def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
     return found
 
 
-def _ranges(run: _Run) -> tuple[Ranges, float]:
+def _ranges(run: _Run, known: WarmStart) -> tuple[Ranges, float]:
     began = time.perf_counter()
     run.bracket.tick("ranges")
     ranges = linear_ranges(run.problem)
+    if known.ranges is not None:
+        ranges = both(ranges, known.ranges)
     closed = closed_form(run.problem, ranges)
     run.bracket.prove(closed, "the closed form")
     run.phases["ranges"] = time.perf_counter() - began
     return ranges, closed
 
 
-def _attack(run: _Run, rows: Any) -> None:
+def _attack(run: _Run, rows: Any, known: WarmStart) -> None:
     delta = run.settings.delta
     if delta is not None and run.bracket.lower > delta:
         return
     began = time.perf_counter()
     until = began + _ATTACK_SHARE * max(run.settings.remaining, 0.0)
     run.bracket.tick("attack")
+    if known.x1 is not None and known.x2 is not None:
+        witness = polish(run.problem, known.x1, known.x2, origin="memory", stop=run.stopped, enough=delta)
+        run.bracket.show(witness, "made from a pair of another epsilon")
+    if delta is not None and run.bracket.lower > delta:
+        run.phases["attack"] = time.perf_counter() - began
+        return
     # What is settled from above still gets its other side, but not at length.
     settled = delta is not None and run.bracket.upper <= delta
     witness = attack(

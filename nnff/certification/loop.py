@@ -69,10 +69,11 @@ class LoopSettings:
 
 @dataclass
 class LoopOutcome:
-    """Why the loop stopped, and its last encoding."""
+    """Why the loop stopped, its last plan and its last encoding."""
 
     reason: Reason
     detail: str
+    plan: Any = None
     encoded: Encoded | None = None
     last: SolveResult | None = None
     runs: list[SolverRun] = field(default_factory=list)
@@ -136,6 +137,14 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     return None
 
 
+def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, control: SolveControl) -> bool:
+    """Tell whether to stop now, and if so note why."""
+    stop = finished(bracket, settings, control)
+    if stop is not None:
+        outcome.reason, outcome.detail = stop
+    return stop is not None
+
+
 def precision(bracket: Bracket, settings: LoopSettings) -> float:
     """Return the relative precision to aim for: the wanted gap, or what it takes to decide on delta."""
     if settings.delta is None:
@@ -151,28 +160,29 @@ def run_loop(
     bracket: Bracket,
     settings: LoopSettings,
     control: SolveControl,
+    *,
+    plan: Any = None,
 ) -> LoopOutcome:
-    """Refine until the bracket is as wanted.
+    """Refine until the bracket is as wanted, from a `plan` of another epsilon if there is one.
 
     Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
     `nnff.certification.proof.judge` accepted, each over an encoding that holds every
     feasible pair; the least of them holds as well.
     """
     outcome = LoopOutcome(Reason.NO_PROGRESS, "")
-    plan = strategy.first_plan()
+    if _over(outcome, bracket, settings, control):
+        return outcome
+    with _timed(outcome.phases, "refine"):
+        plan = strategy.first_plan() if plan is None else strategy.adapt(plan)
     patience = _Patience()
-    while True:
-        stop = finished(bracket, settings, control)
-        if stop is not None:
-            outcome.reason, outcome.detail = stop
-            return outcome
+    while not _over(outcome, bracket, settings, control):
         before = (bracket.lower, bracket.upper)
         bracket.round += 1
         bracket.tick("encode", nodes=0)
         with _timed(outcome.phases, "encode"):
             encoded = strategy.encode(plan)
         _book(outcome.phases, {"encode": -encoded.compile_seconds, "compile": encoded.compile_seconds})
-        outcome.encoded = encoded
+        outcome.encoded, outcome.plan = encoded, plan
         bracket.cells = encoded.cells
         if settings.remaining <= 0:
             continue
@@ -186,9 +196,7 @@ def run_loop(
         if proof.complaint:
             outcome.reason, outcome.detail = Reason.SOLVER_FAILED, proof.complaint
             return outcome
-        stop = finished(bracket, settings, control)
-        if stop is not None:
-            outcome.reason, outcome.detail = stop
+        if _over(outcome, bracket, settings, control):
             return outcome
         if result.x is None:
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
@@ -207,6 +215,7 @@ def run_loop(
                 return outcome
             continue
         plan = finer
+    return outcome
 
 
 def solve_once(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nnff.encoding.cover import cover_plan
 from nnff.encoding.refine import refine
 from nnff.encoding.relational import encode_relational, initial_plan
 from nnff.errors import UnknownNameError
@@ -53,6 +54,14 @@ class EncodingStrategy(ABC):
             Violations below it, in units of the logit, are let be.
         """
 
+    def adapt(self, plan: Any) -> Any:
+        """Return a first plan that makes use of one of another epsilon.
+
+        Nothing may be assumed of the ranges that `plan` was made for.  The default makes no use of it.
+        """
+        del plan
+        return self.first_plan()
+
 
 class Relational(EncodingStrategy):
     """Midpoint-difference coordinates with cells (`nnff.encoding.relational`)."""
@@ -70,6 +79,10 @@ class Relational(EncodingStrategy):
     def refine(self, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float) -> Any | None:
         """Split the cells in which `x` stands, where it is violated most."""
         return refine(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+
+    def adapt(self, plan: Any) -> Any:
+        """Clip its cells to the ranges and fill what they leave open."""
+        return cover_plan(self.problem.network, self.ranges, plan)
 
 
 def encoding_strategies() -> dict[str, type[EncodingStrategy]]:
