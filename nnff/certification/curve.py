@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nnff.certification.bracket import CONTRADICTION
+from nnff.certification.largest_epsilon import LargestEpsilon, least_violated
 from nnff.certification.shape import Linearity, Rise, linearity, rise
 from nnff.errors import SimilarityError
 
@@ -59,13 +60,14 @@ class Curve:
         )
         return cls(points, ordered)
 
-    def largest_epsilon(self, delta: float) -> float | None:
-        """Return the largest epsilon of the curve at which delta_upper is at most `delta`, or None.
+    def largest_epsilon(self, delta: float) -> LargestEpsilon:
+        """Return the largest epsilon of the curve at which delta_upper is at most `delta`.
 
         It is proven for every smaller epsilon, too.  `nnff.largest_epsilon` finds one
         between the points.
         """
-        return max((p.epsilon for p in self.points if p.delta_upper <= delta), default=None)
+        certified = max((p.epsilon for p in self.points if p.delta_upper <= delta), default=None)
+        return LargestEpsilon(delta, certified, least_violated(self.certificates, delta))
 
     @property
     def linearity(self) -> Linearity | None:
@@ -103,7 +105,7 @@ def curve(epsilons: Iterable[float], certify_at: Callable[[float], Certificate])
     >>> network, domain = Network((Layer([[2.0]], [0.0]),)), Domain.from_box([0], [1])
     >>> memory, similar = Memory(), metric("weighted-lp", p=1)
     >>> made = curve([0.1, 0.2, 0.3], lambda e: certify(network, domain, similar, e, memory=memory))
-    >>> made.largest_epsilon(0.45), round(made.linearity.slope, 3)
+    >>> made.largest_epsilon(0.45).certified, round(made.linearity.slope, 3)
     (0.2, 2.0)
     """
     chosen = sorted({float(epsilon) for epsilon in epsilons}, reverse=True)

@@ -10,11 +10,11 @@ from nnff.certification.certificate import Reason
 from nnff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from nnff.certification.certificate import Certificate
 
-__all__ = ["LargestEpsilon", "largest_epsilon"]
+__all__ = ["LargestEpsilon", "largest_epsilon", "least_violated"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LargestEpsilon:
     violated
         The smallest epsilon found at which a real pair differs by more; inf if there is none.
     certificates
-        One per decision made, in that order.
+        One per decision made for this answer, in that order.
     """
 
     delta: float
@@ -46,6 +46,7 @@ def largest_epsilon(
     low: float = 0.0,
     high: float,
     tolerance: float,
+    known: Sequence[Certificate] = (),
 ) -> LargestEpsilon:
     """Bisect for the largest epsilon whose delta_upper is at most `delta`.
 
@@ -65,6 +66,8 @@ def largest_epsilon(
         Ends of the range; the first questions.  If `high` is certified, it is the answer.
     tolerance
         Width of epsilon at which to stop.
+    known
+        Certificates made before, of the same question but for epsilon: what they settle is not asked again.
 
     Returns
     -------
@@ -95,40 +98,39 @@ def largest_epsilon(
         raise ConfigError(f"the range of epsilon is {low} to {high}; it must be finite and not empty")
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise ConfigError(f"the tolerance of epsilon is {tolerance}; it must be a positive number")
-    search = _Search(delta, decide_at, [])
+    search = _Search(delta, decide_at, list(known))
     # From above: what is learned at a larger epsilon serves the smaller ones.
-    if search.holds(high) or search.interrupted:
-        return search.answer()
-    if low < high and not search.interrupted:
-        search.holds(low)
-    known = search.certified
-    open_below, open_above = known if known is not None else low, high
-    while known is not None and open_above - open_below > tolerance and not search.interrupted:
+    for end in (high, low):
+        if search.certified is None or search.certified < end:
+            search.ask_once(end)
+        if search.holds(high) or search.interrupted:
+            return search.answer(len(known))
+    open_below, open_above = low, min(high, search.violated)
+    while search.holds(low) and not search.interrupted:
+        open_below = max(open_below, search.certified or 0.0)
         middle = (open_below + open_above) / 2
-        if not open_below < middle < open_above:
-            break  # neighbouring floats
-        if search.holds(middle):
-            open_below = middle
-        else:
-            open_above = max(open_below, min(middle, search.violated))
-    return search.answer()
+        if open_above - open_below <= tolerance or not open_below < middle < open_above:
+            break
+        search.ask_once(middle)
+        if not search.holds(middle):
+            open_above = min(middle, search.violated)
+    return search.answer(len(known))
 
 
+@dataclass
 class _Search:
     """The decisions so far, and what they say together."""
 
-    def __init__(
-        self, delta: float, decide_at: Callable[[float], Certificate], certificates: list[Certificate]
-    ) -> None:
-        self.delta = delta
-        self.certificates = certificates
-        self._decide_at = decide_at
+    delta: float
+    decide_at: Callable[[float], Certificate]
+    certificates: list[Certificate]
+
+    def ask_once(self, epsilon: float) -> None:
+        if all(c.epsilon != epsilon for c in self.certificates):
+            self.certificates.append(self.decide_at(epsilon))
 
     def holds(self, epsilon: float) -> bool:
-        """Decide one epsilon; tell whether the delta is proven there."""
-        certificate = self._decide_at(epsilon)
-        self.certificates.append(certificate)
-        return certificate.delta_upper <= self.delta and not _doubtful(certificate)
+        return self.certified is not None and self.certified >= epsilon
 
     @property
     def interrupted(self) -> bool:
@@ -137,24 +139,31 @@ class _Search:
     @property
     def certified(self) -> float | None:
         """The largest epsilon that is proven; a bound that a real pair refutes proves nothing."""
-        proven = [c.epsilon for c in self.certificates if c.delta_upper <= self.delta and not _doubtful(c)]
+        proven = (c.epsilon for c in self.certificates if c.delta_upper <= self.delta and _trusted(c))
         return max((epsilon for epsilon in proven if epsilon < self.violated), default=None)
 
     @property
     def violated(self) -> float:
-        """The least epsilon from which on a real pair is known: its distance, where that is smaller."""
-        return min(
-            (
-                min(c.epsilon, math.inf if c.witness is None else c.witness.distance)
-                for c in self.certificates
-                if c.delta_lower > self.delta and not _doubtful(c)
-            ),
-            default=math.inf,
-        )
+        return least_violated(self.certificates, self.delta)
 
-    def answer(self) -> LargestEpsilon:
-        return LargestEpsilon(self.delta, self.certified, self.violated, tuple(self.certificates))
+    def answer(self, known: int) -> LargestEpsilon:
+        return LargestEpsilon(self.delta, self.certified, self.violated, tuple(self.certificates[known:]))
 
 
-def _doubtful(certificate: Certificate) -> bool:
-    return certificate.reason is Reason.INCONSISTENT
+def least_violated(certificates: Iterable[Certificate], delta: float) -> float:
+    """Return the least epsilon at which a real pair is known to differ by more than `delta`; inf if none is.
+
+    It is the pair's own distance where that is less than the epsilon it was found for.
+    """
+    return min(
+        (
+            c.epsilon if c.witness is None else min(c.epsilon, c.witness.distance)
+            for c in certificates
+            if c.delta_lower > delta and _trusted(c)
+        ),
+        default=math.inf,
+    )
+
+
+def _trusted(certificate: Certificate) -> bool:
+    return certificate.reason is not Reason.INCONSISTENT
