@@ -218,7 +218,7 @@ def certify(
             run.bracket,
             settings,
             run.control,
-            plan=known.plan,
+            known_plan=known.plan,
         )
     for name, seconds in outcome.phases.items():
         run.phases[name] = run.phases.get(name, 0.0) + seconds

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nnff.encoding import Encoded, EncodingStrategy
     from nnff.problem import Problem
     from nnff.solver import SolveControl, SolveProgress, SolverBackend
+    from nnff.values import FloatArray
 
 __all__ = ["LoopOutcome", "LoopSettings", "run_loop", "solve_once"]
 
@@ -69,7 +70,7 @@ class LoopSettings:
 
 @dataclass
 class LoopOutcome:
-    """Why the loop stopped, its last plan and its last encoding."""
+    """Why the loop stopped, its last plan if it has refined any, and its last encoding."""
 
     reason: Reason
     detail: str
@@ -161,9 +162,12 @@ def run_loop(
     settings: LoopSettings,
     control: SolveControl,
     *,
-    plan: Any = None,
+    known_plan: Any = None,
 ) -> LoopOutcome:
-    """Refine until the bracket is as wanted, from a `plan` of another epsilon if there is one.
+    """Refine until the bracket is as wanted.
+
+    A plan that is known from another epsilon takes the place of the first refinement, not of the first
+    plan: the coarse round is quick, has a bound of its own, and often is enough.
 
     Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
     `nnff.certification.proof.judge` accepted, each over an encoding that holds every
@@ -173,7 +177,7 @@ def run_loop(
     if _over(outcome, bracket, settings, control):
         return outcome
     with _timed(outcome.phases, "refine"):
-        plan = strategy.first_plan() if plan is None else strategy.adapt(plan)
+        plan = strategy.first_plan()
     patience = _Patience()
     while not _over(outcome, bracket, settings, control):
         before = (bracket.lower, bracket.upper)
@@ -182,7 +186,7 @@ def run_loop(
         with _timed(outcome.phases, "encode"):
             encoded = strategy.encode(plan)
         _book(outcome.phases, {"encode": -encoded.compile_seconds, "compile": encoded.compile_seconds})
-        outcome.encoded, outcome.plan = encoded, plan
+        outcome.encoded = encoded
         bracket.cells = encoded.cells
         if settings.remaining <= 0:
             continue
@@ -204,7 +208,8 @@ def run_loop(
         output_scale = float(abs(problem.network.output_scaling.scale[0]))
         tolerance = precision(bracket, settings) * max(bracket.lower, 1e-9) / output_scale / 50
         with _timed(outcome.phases, "refine"):
-            finer = strategy.refine(plan, encoded, result.x, tolerance)
+            finer = _finer(strategy, plan, encoded, result.x, tolerance, known_plan)
+            known_plan = None
         patience.after(result, moved=(bracket.lower, bracket.upper) != before, refined=finer is not None)
         if patience.lost:
             outcome.detail = f"{_STALL} rounds in a row moved neither bound"
@@ -214,8 +219,17 @@ def run_loop(
                 outcome.detail = "the solver's point exploits no approximation that could be refined"
                 return outcome
             continue
-        plan = finer
+        plan = outcome.plan = finer
     return outcome
+
+
+def _finer(
+    strategy: EncodingStrategy, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float, known_plan: Any
+) -> Any | None:
+    """Return the next plan: what is known from another epsilon, else a refinement at `x`."""
+    if known_plan is not None:
+        return strategy.adapt(known_plan)
+    return strategy.refine(plan, encoded, x, tolerance)
 
 
 def solve_once(
