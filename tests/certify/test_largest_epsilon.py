@@ -1,4 +1,4 @@
-"""The largest epsilon for a delta, where it is known: a linear network's delta is epsilon times a dual norm."""
+"""The largest epsilon for a delta, where it is known: of a linear network, delta over the dual norm."""
 
 from __future__ import annotations
 

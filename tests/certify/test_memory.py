@@ -75,8 +75,7 @@ def test_delta_does_not_fall_with_epsilon_and_is_not_negative(lab, seed, activat
 
 def hard_problem(lab):
     """Return one whose first plan is not enough."""
-    rng = np.random.default_rng(3)
-    network = lab.network(rng, [2, 2, 1], ["sigmoid", "sigmoid"], gain=4.0)
+    network = lab.network(np.random.default_rng(1), [2, 2, 1], ["sigmoid", "sigmoid"], gain=3.0)
     from nnff.problem import Problem
 
     return Problem(network, Domain.from_box([-1] * 2, [1] * 2), metric("weighted-lp", p=2), 0.4)
@@ -85,7 +84,7 @@ def hard_problem(lab):
 def test_ranges_and_cells_go_to_smaller_epsilons_only(lab):
     problem = hard_problem(lab)
     memory = Memory()
-    refined = asked(problem, 0.4, memory=memory, gap=1e-3, time_limit=10)
+    refined = asked(problem, 0.4, memory=memory, gap=1e-3, time_limit=4)
     assert refined.rounds > 1
     smaller = memory.recall(replace(problem, epsilon=0.3), "relational")
     assert smaller.ranges is not None
@@ -101,7 +100,7 @@ def test_ranges_and_cells_go_to_smaller_epsilons_only(lab):
 def test_known_cells_take_the_place_of_the_first_refinement(lab, monkeypatch):
     problem = hard_problem(lab)
     memory = Memory()
-    asked(problem, 0.4, memory=memory, gap=1e-3, time_limit=10)
+    asked(problem, 0.4, memory=memory, gap=1e-3, time_limit=4)
     known = memory.recall(problem, "relational").plan
     steps = []
     for name in ("first_plan", "adapt", "refine"):
@@ -112,7 +111,7 @@ def test_known_cells_take_the_place_of_the_first_refinement(lab, monkeypatch):
             return real(self, *arguments)
 
         monkeypatch.setattr(Relational, name, noted)
-    asked(problem, 0.39, memory=memory, gap=1e-3, time_limit=10)
+    asked(problem, 0.39, memory=memory, gap=1e-3, time_limit=4)
     assert [name for name, _ in steps[:2]] == ["first_plan", "adapt"]
     assert steps[1][1][0] is known
     assert all(name == "refine" for name, _ in steps[2:])
