@@ -69,7 +69,9 @@ class Trust(enum.StrEnum):
     EXHAUSTIVE = "exhaustive"
     """The forward pass on every point of a finite domain; no solver."""
     CLOSED_FORM = "closed form"
-    """Outward-rounded range arithmetic and the closed form of the output; no solver."""
+    """Our own outward-rounded arithmetic: ranges, the closed form of the output, and bounds from multipliers.
+
+    The multipliers may come from a linear programming solver, which is not believed: any give a bound."""
     PROVED = "proved"
     """Exact arithmetic."""
 

@@ -31,7 +31,8 @@ _FIRST_SHARE = 0.15
 _ROUND_SHARE = 0.3
 """Largest share of the time of the last solve for those before the next one."""
 
-_LEAST_SECONDS = 0.5
+_LEAST_SECONDS = 1.0
+"""At least this many seconds, times the share, whatever the solve took."""
 
 _MARGIN = 1e-3
 """The floor lies this much below delta_lower, relatively.
@@ -75,6 +76,10 @@ class Narrowing:
     proven: float = float("inf")
     steps: list[RangeStep] = field(default_factory=list)
     _solved: float = 0.0
+    _share: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._share = _ROUND_SHARE
 
     @property
     def active(self) -> bool:
@@ -84,10 +89,10 @@ class Narrowing:
     def first_plan(self) -> Any:
         """Tighten before the first round, again while another pass pays; return the first plan."""
         if not self.active or self.stop():
-            return self.strategy.first_plan()
+            return self._first_plan()
         self.strategy.ranges = self._with_floor(self.strategy.ranges)
         self._prove(closed_form(self.problem, self.strategy.ranges), "ranges above the best pair")
-        plan = self.strategy.first_plan()
+        plan = self._first_plan()
         deadline = time.perf_counter() + _FIRST_SHARE * max(self.settings.remaining, 0.0)
         # The rows of a layer are as tight as the ranges they were written with: deep networks gain from more.
         for _ in range(len(self.problem.network.layers)):
@@ -106,15 +111,22 @@ class Narrowing:
             plan = self.strategy.tighten(plan, self._with_floor(self.strategy.ranges))
         encoded = self._encoded(plan)
         solving = self.phases.get("solve", 0.0)
-        deadline = time.perf_counter() + max(_LEAST_SECONDS, _ROUND_SHARE * (solving - self._solved))
+        share = self._share * (solving - self._solved)
+        deadline = time.perf_counter() + max(_LEAST_SECONDS * self._share, share)
         self._solved = solving
         deadline = min(deadline, self.settings.deadline)
         if self._wanted(deadline):
             name = f"linear programs, round {self.bracket.round}"
             ratio, tighter = self._tighten(plan, encoded, deadline, name)
+            # Time goes where it pays: a round that gains nothing halves what the next may take.
+            self._share = _ROUND_SHARE if ratio < _WORTH else self._share / 2
             if ratio < _WORTH:
                 plan, encoded = tighter, self._encoded(tighter)
         return plan, encoded
+
+    def _first_plan(self) -> Any:
+        with timed(self.phases, "encode"):
+            return self.strategy.first_plan()
 
     def _encoded(self, plan: Any) -> Encoded:
         with timed(self.phases, "encode"):

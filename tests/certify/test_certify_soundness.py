@@ -143,6 +143,8 @@ def without_times(certificate):
     for name in ("seconds", "phases"):
         del told[name]
     told["bracket"] = [(low, high) for _, low, high in told["bracket"]]
+    for step in told["ranges"]:
+        del step["seconds"]
     for solve in told["runs"]:
         del solve["seconds"], solve["timings"]
         # What is left of the time limit is an option, too.
