@@ -1,12 +1,13 @@
 """From a problem to a certificate: attack, anytime loop, verdict, curve."""
 
 from nnff.certification.certificate import Certificate, Reason, SolverRun, Trust, Verdict, Witness
-from nnff.certification.certify import STRATEGIES, certify, closed_form
+from nnff.certification.certify import STRATEGIES, certify
 from nnff.certification.curve import Curve, CurvePoint, curve
 from nnff.certification.largest_epsilon import LargestEpsilon, largest_epsilon
 from nnff.certification.memory import Memory
 from nnff.certification.progress import CertifyProgress
 from nnff.certification.shape import Linearity, Rise
+from nnff.ranges import closed_form
 
 __all__ = [
     "STRATEGIES",

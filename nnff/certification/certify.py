@@ -20,6 +20,7 @@ from nnff.certification.certificate import (
     EncodingRecord,
     MetricRecord,
     ModelRecord,
+    RangeStep,
     Reason,
     Trust,
     Verdict,
@@ -29,13 +30,14 @@ from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
 from nnff.certification.memory import Memory, WarmStart, both
+from nnff.certification.tighten import describe
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
 from nnff.network import Scaling
 from nnff.plugin import Kind, plugin_manager
 from nnff.problem import Problem
-from nnff.ranges import Ranges, difference_range, linear_ranges
+from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
@@ -205,7 +207,7 @@ def certify(
     )
     pairs = _data_pairs(run, rows)
     known = WarmStart() if memory is None else memory.recall(problem, strategy)
-    ranges, closed = _ranges(run, known)
+    ranges, closed, steps = _ranges(run, known)
     trust = Trust.CLOSED_FORM
     if backend is None:
         outcome = _exhaust(run)
@@ -234,31 +236,19 @@ def certify(
         memory.keep(problem, strategy, ranges=ranges, plan=outcome.plan, witness=run.bracket.witness)
     if backend is None and outcome.reason is Reason.EXHAUSTED:
         trust = Trust.EXHAUSTIVE
-    elif run.bracket.upper < closed:
+    elif run.bracket.upper < min(closed, math.inf if outcome.narrowing is None else outcome.narrowing.proven):
         trust = Trust.AGREED if confirmed else Trust.SOLVER
     return _certificate(
         run,
         outcome,
         trust=trust,
         closed=closed,
+        steps=[*steps, *(outcome.narrowing.steps if outcome.narrowing else [])],
         pairs=pairs,
         strategy=strategy,
         sensitive_features=sensitive_features,
         config=config,
     )
-
-
-def closed_form(problem: Problem, ranges: Ranges) -> float:
-    """Return the bound of delta_max that follows from ranges alone, rounded outward.
-
-    The output difference h of the last layer lies in its `difference_range`;
-    for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
-    a linear one Dout, less where the output's midpoint range excludes 0.
-    """
-    g = problem.network.layers[-1].activation
-    low, high = difference_range(g, ranges.layers[-1])
-    reach = max(float(high[0]), -float(low[0]), 0.0)
-    return reach * float(abs(problem.network.output_scaling.scale[0])) * (1 + 1e-15)
 
 
 def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: float) -> None:
@@ -320,16 +310,23 @@ def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
     return found
 
 
-def _ranges(run: _Run, known: WarmStart) -> tuple[Ranges, float]:
+def _ranges(run: _Run, known: WarmStart) -> tuple[Ranges, float, list[RangeStep]]:
     began = time.perf_counter()
     run.bracket.tick("ranges")
-    ranges = linear_ranges(run.problem)
+    intervals = interval_ranges(run.problem)
+    between = time.perf_counter()
+    ranges = linear_ranges(run.problem, intervals)
     if known.ranges is not None:
         ranges = both(ranges, known.ranges)
     closed = closed_form(run.problem, ranges)
     run.bracket.prove(closed, "the closed form")
-    run.phases["ranges"] = time.perf_counter() - began
-    return ranges, closed
+    end = time.perf_counter()
+    run.phases["ranges"] = end - began
+    steps = [
+        describe(run.problem, "intervals", intervals, intervals, seconds=between - began),
+        describe(run.problem, "linear bounds", intervals, ranges, seconds=end - between),
+    ]
+    return ranges, closed, steps
 
 
 def _attack(run: _Run, rows: Any, known: WarmStart) -> None:
@@ -422,6 +419,7 @@ def _certificate(
     *,
     trust: Trust,
     closed: float,
+    steps: list[RangeStep],
     pairs: DataPairs | None,
     strategy: str,
     sensitive_features: Sequence[str],
@@ -459,6 +457,7 @@ def _certificate(
         ),
         sensitive_features=list(sensitive_features),
         encoding=_encoding_record(outcome),
+        ranges=steps,
         rounds=bracket.round,
         runs=outcome.runs,
         witness=bracket.witness,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nnff.certification.attack import polish
 from nnff.certification.certificate import Reason, SolverRun
 from nnff.certification.digits import plain, rounded_down, rounded_up
+from nnff.certification.narrowing import Narrowing
+from nnff.certification.phases import book, timed
 from nnff.certification.proof import Proof, judge
 from nnff.solver import Capability, Limit, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
@@ -77,6 +79,7 @@ class LoopOutcome:
     plan: Any = None
     encoded: Encoded | None = None
     last: SolveResult | None = None
+    narrowing: Narrowing | None = None
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
 
@@ -171,30 +174,38 @@ def run_loop(
 
     Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
     `nnff.certification.proof.judge` accepted, each over an encoding that holds every
-    feasible pair; the least of them holds as well.
+    feasible pair that differs by more than delta_lower (`nnff.certification.narrowing`); the least of
+    them holds as well.
     """
     outcome = LoopOutcome(Reason.NO_PROGRESS, "")
     if _over(outcome, bracket, settings, control):
         return outcome
-    with _timed(outcome.phases, "refine"):
-        plan = strategy.first_plan()
+    narrowing = outcome.narrowing = Narrowing(
+        problem,
+        strategy,
+        backend,
+        bracket,
+        settings,
+        control,
+        stop=lambda: finished(bracket, settings, control) is not None,
+        phases=outcome.phases,
+    )
+    plan = narrowing.first_plan()
     patience = _Patience()
     while not _over(outcome, bracket, settings, control):
         before = (bracket.lower, bracket.upper)
         bracket.round += 1
         bracket.tick("encode", nodes=0)
-        with _timed(outcome.phases, "encode"):
-            encoded = strategy.encode(plan)
-        _book(outcome.phases, {"encode": -encoded.compile_seconds, "compile": encoded.compile_seconds})
+        plan, encoded = narrowing.encode(plan)
         outcome.encoded = encoded
         bracket.cells = encoded.cells
-        if settings.remaining <= 0:
-            continue
+        if _over(outcome, bracket, settings, control):
+            return outcome
         bracket.tick("solve")
         result, proof, run = solve_once(
             problem, encoded, backend, bracket, settings, control, height=patience.height
         )
-        _book(outcome.phases, run.timings)
+        book(outcome.phases, run.timings)
         outcome.runs.append(run)
         outcome.last = result
         if proof.complaint:
@@ -207,7 +218,7 @@ def run_loop(
             return outcome
         output_scale = float(abs(problem.network.output_scaling.scale[0]))
         tolerance = precision(bracket, settings) * max(bracket.lower, 1e-9) / output_scale / 50
-        with _timed(outcome.phases, "refine"):
+        with timed(outcome.phases, "refine"):
             finer = _finer(strategy, plan, encoded, result.x, tolerance, known_plan)
             known_plan = None
         patience.after(result, moved=(bracket.lower, bracket.upper) != before, refined=finer is not None)
@@ -228,7 +239,7 @@ def _finer(
 ) -> Any | None:
     """Return the next plan: what is known from another epsilon, else a refinement at `x`."""
     if known_plan is not None:
-        return strategy.adapt(known_plan)
+        return strategy.adapt(known_plan, plan)
     return strategy.refine(plan, encoded, x, tolerance)
 
 
@@ -336,22 +347,3 @@ def _options(
 def _plain(value: Any) -> Any:
     """Keep JSON values as they are and write everything else as text."""
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
-
-
-def _book(phases: dict[str, float], seconds: Mapping[str, float]) -> None:
-    """Add wall seconds to phases."""
-    for name, more in seconds.items():
-        phases[name] = phases.get(name, 0.0) + more
-
-
-class _timed:  # noqa: N801 - reads as a statement
-    """Add the wall seconds of a block to a phase."""
-
-    def __init__(self, phases: dict[str, float], name: str) -> None:
-        self._phases, self._name = phases, name
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, *_exc: object) -> None:
-        _book(self._phases, {self._name: time.perf_counter() - self._began})

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["cover", "cover_plan", "holes"]
 
 
-def cover_plan(network: Network, ranges: Ranges, plan: CellPlan) -> dict[Neuron, tuple[Cell, ...]]:
+def cover_plan(
+    network: Network, ranges: Ranges, plan: CellPlan, fallback: CellPlan
+) -> dict[Neuron, tuple[Cell, ...]]:
     """Return cells that cover the ranges of every smooth neuron, made of a plan's as far as they go.
 
     Parameters
@@ -33,6 +35,8 @@ def cover_plan(network: Network, ranges: Ranges, plan: CellPlan) -> dict[Neuron,
         What to cover, narrower or wider than what the plan does, or both.
     plan
         Cells of another problem on the network; see `cover` for why that is sound.
+    fallback
+        Cells of this problem, of which what `plan` leaves open is made.
     """
     result: dict[Neuron, tuple[Cell, ...]] = {}
     for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
@@ -45,20 +49,27 @@ def cover_plan(network: Network, ranges: Ranges, plan: CellPlan) -> dict[Neuron,
         sides = cell_sides(network, index)
         for j in range(layer.n_outputs):
             limits = np.array([end[j] for end in ends])
-            result[index, j] = cover(layer.activation, plan.get((index, j), ()), limits, sides)
+            result[index, j] = cover(
+                layer.activation, plan.get((index, j), ()), limits, sides, fallback.get((index, j), ())
+            )
     return result
 
 
 def cover(
-    g: Activation, cells: Sequence[Cell], limits: FloatArray, sides: tuple[Side, ...]
+    g: Activation,
+    cells: Sequence[Cell],
+    limits: FloatArray,
+    sides: tuple[Side, ...],
+    fallback: Sequence[Cell] = (),
 ) -> tuple[Cell, ...]:
     """Return cells that cover a rectangle, made of given ones as far as they go.
 
     Sound wherever the cells come from: that a plane bounds its function on a cell's
     rectangle is a fact about the activation, whatever the problem was, and that
     the result covers `limits` is not assumed but found out (`holes`); what no cell covers
-    gets new ones.  Planes are made anew on clipped cells, which are smaller,
-    beside those that still hold, so that nothing rises.
+    is made of the `fallback`, and what that leaves open, too, gets new cells.
+    Planes are made anew on clipped cells, which are smaller, beside those that still hold,
+    so that nothing rises.
 
     Parameters
     ----------
@@ -70,6 +81,8 @@ def cover(
         (m_lo, m_hi, D_lo, D_hi).
     sides
         Which planes are wanted.
+    fallback
+        Further cells, used where the others leave `limits` open.
     """
     kept: list[Cell] = []
     smaller: list[tuple[FloatArray, Cell]] = []
@@ -83,6 +96,12 @@ def cover(
             smaller.append((box, cell))
     boxes = [box for box, _ in smaller]
     parents: list[Cell | None] = [cell for _, cell in smaller]
+    for hole in holes([*(cell.box for cell in kept), *boxes], limits):
+        for cell in fallback:
+            part = _clipped(cell.box, hole)
+            if part is not None:
+                boxes.append(part)
+                parents.append(cell)
     new = holes([*(cell.box for cell in kept), *boxes], limits)
     boxes, parents = boxes + new, parents + [None] * len(new)
     return (*kept, *make_cells(g, boxes, sides, parents)) if boxes else tuple(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
     from nnff.network import Activation
     from nnff.problem import Problem
 
-__all__ = ["InputRanges", "LayerRanges", "Ranges", "difference_range", "interval_ranges"]
+__all__ = [
+    "InputRanges",
+    "LayerRanges",
+    "Ranges",
+    "closed_form",
+    "difference_range",
+    "input_difference_reach",
+    "interval_ranges",
+    "mean_range",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +86,20 @@ class LayerRanges(ContentValue):
 
 @dataclass(frozen=True, eq=False)
 class Ranges(ContentValue):
-    """Ranges of the inputs and of every layer, first to last."""
+    """Ranges of the inputs and of every layer, first to last, and which pairs they hold.
+
+    Attributes
+    ----------
+    inputs, layers
+        The ranges.
+    floor
+        They hold every feasible pair, in that order, whose last activation has
+        ``a'' - a' >= floor``: all pairs in either order for -inf, for 0 one order of each.
+    """
 
     inputs: InputRanges
     layers: tuple[LayerRanges, ...]
+    floor: float = -math.inf
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, see _layer
@@ -155,6 +175,28 @@ def difference_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, Fl
     upper = _largest_difference(g, ranges, ranges.difference_upper)
     lower = -_largest_difference(g, _swapped(ranges), -ranges.difference_lower)
     return lower, upper
+
+
+def mean_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, FloatArray]:
+    """Return the range of s = (g(p'') + g(p'))/2, each of shape (neurons,), rounded outward."""
+    first = activation_range(g, ranges.first_lower, ranges.first_upper)
+    second = activation_range(g, ranges.second_lower, ranges.second_upper)
+    # Halving is exact, and what the sum rounds is relative to it or far below the hair.
+    return down((first[0] + second[0]) / 2), up((first[1] + second[1]) / 2)
+
+
+def closed_form(problem: Problem, ranges: Ranges) -> float:
+    """Return the bound of delta_max that follows from ranges alone, rounded outward.
+
+    The output difference h of the last layer lies in its `difference_range`;
+    for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
+    a linear one Dout, less where the output's midpoint range excludes 0.  For ranges
+    with a floor, the bound of the pairs that they hold.
+    """
+    g = problem.network.layers[-1].activation
+    low, high = difference_range(g, ranges.layers[-1])
+    reach = max(float(high[0]), -float(low[0]), 0.0)
+    return reach * float(abs(problem.network.output_scaling.scale[0])) * (1 + 1e-15)
 
 
 def _swapped(ranges: LayerRanges) -> LayerRanges:

@@ -67,13 +67,13 @@ def linear_ranges(problem: Problem, base: Ranges | None = None) -> Ranges:
     base = interval_ranges(problem) if base is None else base
     layers = [base.layers[0]]
     for index in range(1, len(base.layers)):
-        known = Ranges(base.inputs, tuple(layers))
+        known = Ranges(base.inputs, tuple(layers), base.floor)
         found = [_by_intervals(problem, known, index), _by_lines(problem, known, index)]
         layer = base.layers[index]
         for other in found:
             layer = intersect(layer, other)
         layers.append(layer)
-    return Ranges(base.inputs, tuple(layers))
+    return Ranges(base.inputs, tuple(layers), base.floor)
 
 
 def intersect(one: LayerRanges, other: LayerRanges) -> LayerRanges:

@@ -95,7 +95,9 @@ def test_rounds_that_move_nothing_end_it(monkeypatch):
     result = on_square(CURVED, gap=0.0)
     assert result.reason is Reason.NO_PROGRESS
     assert "8 rounds in a row" in result.detail
-    assert len(result.runs) == 9
+    assert len(result.runs) >= 9
+    # The last nine have nothing to show for it.
+    assert result.bracket[-1][0] < result.seconds - sum(run.seconds for run in result.runs[-8:])
 
 
 def test_nothing_left_to_refine_ends_it():

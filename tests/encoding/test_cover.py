@@ -53,12 +53,14 @@ def test_holes_and_boxes_cover_and_holes_lie_where_no_box_is(boxes, limits, seed
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.lists(rectangles(), max_size=4), rectangles(), st.sampled_from(["sigmoid", "tanh"]))
-def test_a_cover_covers_with_planes_that_hold(boxes, limits, name):
+@given(
+    st.lists(rectangles(), max_size=4), rectangles(), st.sampled_from(["sigmoid", "tanh"]), st.integers(0, 4)
+)
+def test_a_cover_covers_with_planes_that_hold(boxes, limits, name, own):
     g = Layer([[1.0]], [0.0], name).activation
     boxes = [box for box in boxes if box[0] < box[1] and box[2] < box[3]]
-    given_cells = make_cells(g, boxes, HIDDEN_SIDES) if boxes else []
-    cells = cover(g, given_cells, limits, HIDDEN_SIDES)
+    made = make_cells(g, boxes, HIDDEN_SIDES) if boxes else []
+    cells = cover(g, made[own:], limits, HIDDEN_SIDES, made[:own])
     rng = np.random.default_rng(0)
     m, d = points_of(limits, rng)
     assert np.any([inside(cell.box, m, d) for cell in cells], axis=0).all()
@@ -102,11 +104,25 @@ def test_a_plan_of_any_epsilon_covers_the_ranges_of_any_other(lab, seed):
     wide, narrow = (replace(problem, epsilon=e) for e in (0.7, 0.05))
     for made, wanted in ((wide, narrow), (narrow, wide)):
         ranges = interval_ranges(wanted)
-        plan = cover_plan(problem.network, ranges, initial_plan(made, interval_ranges(made)))
-        assert set(plan) == set(initial_plan(wanted, ranges))
+        own = initial_plan(wanted, ranges)
+        plan = cover_plan(problem.network, ranges, initial_plan(made, interval_ranges(made)), own)
+        assert set(plan) == set(own)
         for (index, j), cells in plan.items():
             known = ranges.layers[index]
             low = known.difference_lower[j]
             low = max(low, 0.0) if index == 2 else low
-            limits = np.array([known.lower[j], known.upper[j], low, known.difference_upper[j]])
+            ends = (known.midpoint_lower[j], known.midpoint_upper[j], low, known.difference_upper[j])
+            limits = np.array(ends)
             assert holes([cell.box for cell in cells], limits) == []
+
+
+def test_what_is_left_open_is_made_of_the_fallback():
+    g = Layer([[1.0]], [0.0], "sigmoid").activation
+    known = make_cells(g, [np.array([-1.0, 1.0, 0.0, 0.5])], HIDDEN_SIDES)
+    own = make_cells(g, [np.array([-1.0, 0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])], HIDDEN_SIDES)
+    found = cover(g, known, np.array([-1.0, 1.0, 0.0, 1.0]), HIDDEN_SIDES, own)
+    assert sorted(cell.box.tolist() for cell in found) == [
+        [-1.0, 0.0, 0.5, 1.0],
+        [-1.0, 1.0, 0.0, 0.5],
+        [0.0, 1.0, 0.5, 1.0],
+    ]
