@@ -201,6 +201,17 @@ def test_a_session_that_fails_is_reported_and_costs_nothing(lab, when, why):
         assert found.ranges is ranges
 
 
+def test_a_backend_without_sessions_says_so(lab):
+    rng = np.random.default_rng(4)
+    network = lab.network(rng, [3, 5, 3, 1], ("relu", "sigmoid", "identity"), gain=2.0)
+    result = certify(
+        network, Domain.from_box([-1] * 3, [1] * 3), metric("weighted-lp"), 0.1, solver="cbc", time_limit=2
+    )
+    assert result.ranges[-1].step == "linear programs"
+    assert result.ranges[-1].programs == 0
+    assert "'cbc' has no warm-started LP sessions" in result.ranges[-1].remark
+
+
 def test_no_time_means_no_change(lab):
     rng = np.random.default_rng(1)
     network = lab.network(rng, [2, 4, 1], ("relu", "identity"), gain=2.0)
