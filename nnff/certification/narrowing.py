@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nnff.certification.phases import book, timed
 from nnff.certification.tighten import can_tighten, describe, tighten
 from nnff.ranges import closed_form, linear_ranges, with_floor
+from nnff.solver import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,13 @@ class Narrowing:
         self.strategy.ranges = self._with_floor(self.strategy.ranges)
         self._prove(closed_form(self.problem, self.strategy.ranges), "ranges above the best pair")
         plan = self._first_plan()
+        if not can_tighten(self.backend):
+            remark = f"the solver {self.backend.name!r} has no {Capability.LP_SESSION}"
+            ranges = self.strategy.ranges
+            self.steps.append(
+                describe(self.problem, "linear programs", ranges, ranges, seconds=0.0, remark=remark)
+            )
+            return plan
         deadline = time.perf_counter() + _FIRST_SHARE * max(self.settings.remaining, 0.0)
         # The rows of a layer are as tight as the ranges they were written with: deep networks gain from more.
         for _ in range(len(self.problem.network.layers)):
