@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnff.certification import Certificate, Curve, certify, curve
+    from nnff.certification import Certificate, Curve, Memory, certify, curve, largest_epsilon
     from nnff.domain import Domain
     from nnff.errors import NnffError
     from nnff.network import Layer, Network, Scaling, read_network
@@ -33,6 +33,7 @@ __all__ = [
     "Curve",
     "Domain",
     "Layer",
+    "Memory",
     "Metric",
     "Network",
     "NnffError",
@@ -40,6 +41,7 @@ __all__ = [
     "Scaling",
     "certify",
     "curve",
+    "largest_epsilon",
     "metric",
     "read_network",
     "weights_from_ranking",
@@ -51,6 +53,7 @@ _HOME = {
     "Curve": "nnff.certification",
     "Domain": "nnff.domain",
     "Layer": "nnff.network",
+    "Memory": "nnff.certification",
     "Metric": "nnff.similarity",
     "Network": "nnff.network",
     "NnffError": "nnff.errors",
@@ -58,6 +61,7 @@ _HOME = {
     "Scaling": "nnff.network",
     "certify": "nnff.certification",
     "curve": "nnff.certification",
+    "largest_epsilon": "nnff.certification",
     "metric": "nnff.similarity",
     "read_network": "nnff.network",
     "weights_from_ranking": "nnff.similarity",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nnff.certification.certificate import Certificate
+    from nnff.certification.memory import Memory
     from nnff.certification.progress import CertifyProgress
     from nnff.config import Config
     from nnff.network import Network
@@ -91,6 +92,8 @@ class Run:
         epsilon: float | None = None,
         *,
         delta: float | None = None,
+        decide: bool = True,
+        memory: Memory | None = None,
         started: float | None = None,
         time_limit: float | None = None,
         control: SolveControl | None = None,
@@ -102,6 +105,10 @@ class Run:
         ----------
         epsilon, delta, time_limit
             Default: those of the configuration.
+        decide
+            Whether to ask for the verdict on delta; if not, the bracket is closed whatever delta is.
+        memory
+            What other epsilons have left; see `nnff.Memory`.
         started
             When the clock of the time limit began; default: with the reading of the model.
         control, on_progress
@@ -115,7 +122,7 @@ class Run:
             config.epsilon if epsilon is None else epsilon,
             solver=config.solver.name,
             strategy=config.certify.strategy,
-            delta=config.certify.delta if delta is None else delta,
+            delta=(config.certify.delta if delta is None else delta) if decide else None,
             scale=self.scale,
             gap=config.certify.gap,
             time_limit=config.solver.time_limit if time_limit is None else time_limit,
@@ -126,6 +133,7 @@ class Run:
             started=self.started if started is None else started,
             control=control,
             on_progress=on_progress,
+            memory=memory,
             solver_options=config.solver.options,
             crosscheck=tuple(config.certify.crosscheck),
             evidence=Path(config.output.dir) if config.output.dir else None,

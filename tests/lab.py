@@ -17,6 +17,7 @@ from nnff.similarity import metric
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nnff.ranges import Ranges
     from nnff.similarity import Metric
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
@@ -106,6 +107,25 @@ class Lab:
         second = np.where(domain.immutable, first, np.clip(first + step, domain.lower, domain.upper))
         good = problem.admits(first, second)
         return first[good], second[good]
+
+    @staticmethod
+    def assert_within(problem: Problem, ranges: Ranges, first: np.ndarray, second: np.ndarray) -> None:
+        """Fail if a pair leaves its ranges by more than what the forward pass itself rounds."""
+        before1, before2 = problem.network.preactivations(first), problem.network.preactivations(second)
+        for known, p1, p2 in zip(ranges.layers, before1, before2, strict=True):
+            slack = 1e-13 * (1 + np.maximum(np.abs(known.lower), np.abs(known.upper)))
+            for values, name in (
+                (p1, ""),
+                (p2, ""),
+                (p1, "first_"),
+                (p2, "second_"),
+                ((p1 + p2) / 2, "midpoint_"),
+                (p2 - p1, "difference_"),
+            ):
+                low, high = getattr(known, f"{name}lower"), getattr(known, f"{name}upper")
+                assert (low <= high).all(), name
+                assert (values >= low - slack).all(), name
+                assert (values <= high + slack).all(), name
 
 
 @pytest.fixture(scope="session")

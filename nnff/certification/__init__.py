@@ -1,9 +1,13 @@
 """From a problem to a certificate: attack, anytime loop, verdict, curve."""
 
 from nnff.certification.certificate import Certificate, Reason, SolverRun, Trust, Verdict, Witness
-from nnff.certification.certify import STRATEGIES, certify, closed_form
+from nnff.certification.certify import STRATEGIES, certify
 from nnff.certification.curve import Curve, CurvePoint, curve
+from nnff.certification.largest_epsilon import LargestEpsilon, largest_epsilon
+from nnff.certification.memory import Memory
 from nnff.certification.progress import CertifyProgress
+from nnff.certification.shape import Linearity, Rise
+from nnff.ranges import closed_form
 
 __all__ = [
     "STRATEGIES",
@@ -11,7 +15,11 @@ __all__ = [
     "CertifyProgress",
     "Curve",
     "CurvePoint",
+    "LargestEpsilon",
+    "Linearity",
+    "Memory",
     "Reason",
+    "Rise",
     "SolverRun",
     "Trust",
     "Verdict",
@@ -19,4 +27,5 @@ __all__ = [
     "certify",
     "closed_form",
     "curve",
+    "largest_epsilon",
 ]

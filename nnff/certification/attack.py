@@ -33,6 +33,7 @@ def attack(
     starts: int = 192,
     iterations: int = 60,
     stop: Callable[[], bool] = lambda: False,
+    enough: float | None = None,
 ) -> Witness | None:
     """Search from random points and data rows.
 
@@ -50,6 +51,8 @@ def attack(
         Steps per start.
     stop
         Asked once per step; ends the search early.
+    enough
+        A replayed pair that differs by more ends the search at once.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def attack(
         chosen = rng.choice(len(data), size=min(starts // 2, len(data)), replace=False)
         points[: len(chosen)] = problem.domain.nearest(data[chosen])
     nothing = np.zeros_like(points)
-    return _search(problem, points, nothing, iterations, stop, "attack")
+    return _search(problem, points, nothing, iterations, stop, "attack", enough)
 
 
 def polish(
@@ -72,8 +75,9 @@ def polish(
     origin: str,
     iterations: int = 40,
     stop: Callable[[], bool] = lambda: False,
+    enough: float | None = None,
 ) -> Witness | None:
-    """Improve candidate pairs, shapes (rows, n) or (n,), by the same local search."""
+    """Improve candidate pairs, shapes (rows, n) or (n,), by the same local search; see `attack`."""
     first, second = np.atleast_2d(x1), np.atleast_2d(x2)
     replayed = best_witness(problem, first, second, origin)
     if replayed is None:
@@ -81,7 +85,9 @@ def polish(
     else:
         start = np.array([replayed.x1])
         difference = np.array([replayed.x2]) - start
-    polished = _search(problem, start, difference, iterations, stop, origin)
+        if enough is not None and replayed.delta > enough:
+            return replayed
+    polished = _search(problem, start, difference, iterations, stop, origin, enough)
     return better(replayed, polished)
 
 
@@ -99,6 +105,7 @@ def _search(
     iterations: int,
     stop: Callable[[], bool],
     origin: str,
+    enough: float | None = None,
 ) -> Witness | None:
     """Alternate between x'' given x', x' given x'', each towards a maximiser over the ball, and their place.
 
@@ -118,6 +125,10 @@ def _search(
             back = _turn(problem, x2, -d, of, rising=False)
             x1, d = x2 + back, -back
         x1, step = _move(problem, x1, d, step, of)
+        if enough is not None:
+            found = _above(problem, x1, d, enough, origin)
+            if found is not None:
+                return found
     x2 = x1 + d
     best = best_witness(problem, x1, x2, origin)
     if problem.domain.integer.any():
@@ -128,6 +139,15 @@ def _search(
         if best is not None:
             best = _integer_search(problem, best, stop)
     return best
+
+
+def _above(problem: Problem, x1: FloatArray, d: FloatArray, enough: float, origin: str) -> Witness | None:
+    """Return a replayed pair that differs by more than `enough`, or None."""
+    promising = np.abs(_objective(problem, x1, d, "output")) > enough
+    if not promising.any():
+        return None
+    witness = best_witness(problem, x1[promising], (x1 + d)[promising], origin)
+    return witness if witness is not None and witness.delta > enough else None
 
 
 def _objective(problem: Problem, x1: FloatArray, d: FloatArray, of: str) -> FloatArray:

@@ -21,6 +21,7 @@ __all__ = [
     "EncodingRecord",
     "MetricRecord",
     "ModelRecord",
+    "RangeStep",
     "Reason",
     "SolverRun",
     "Strategy",
@@ -68,7 +69,9 @@ class Trust(enum.StrEnum):
     EXHAUSTIVE = "exhaustive"
     """The forward pass on every point of a finite domain; no solver."""
     CLOSED_FORM = "closed form"
-    """Outward-rounded range arithmetic and the closed form of the output; no solver."""
+    """Our own outward-rounded arithmetic: ranges, the closed form of the output, and bounds from multipliers.
+
+    The multipliers may come from a linear programming solver, which is not believed: any give a bound."""
     PROVED = "proved"
     """Exact arithmetic."""
 
@@ -157,6 +160,23 @@ class SolverRun(_Record):
     message: str = ""
 
 
+class RangeStep(_Record):
+    """What one step of tightening ranges has bought."""
+
+    step: str = Field(description="Intervals, linear bounds, or linear programs (with the round).")
+    midpoint_width_before: float = Field(description="Sum of the widths of m over all neurons.")
+    midpoint_width_after: float
+    difference_width_before: float = Field(description="Sum of the widths of D over all neurons.")
+    difference_width_after: float
+    unstable_before: int = Field(description="ReLU neurons whose sign is open, both inputs counted apart.")
+    unstable_after: int
+    closed_form_before: Extended = Field(description="Bound of delta from ranges alone, of the pairs left.")
+    closed_form_after: Extended
+    programs: int = Field(description="Linear programs solved.")
+    seconds: float
+    remark: str = Field(default="", description="Why it did less than it could.")
+
+
 class Witness(_Record):
     """A real pair, evaluated on the network itself."""
 
@@ -166,7 +186,9 @@ class Witness(_Record):
     output1: float = Field(description="Network output at x1, in the target's units.")
     output2: float = Field(description="Network output at x2, in the target's units.")
     distance: float = Field(description="d_fair(x1, x2).")
-    origin: str = Field(description="What found it: attack, data, solver or enumeration.")
+    origin: str = Field(
+        description="What found it: attack, memory (a pair of another epsilon), data, solver or enumeration."
+    )
     replayed: bool = Field(description="Whether membership, distance and outputs were recomputed.")
 
     @property
@@ -210,6 +232,9 @@ class Certificate(_Record):
     model: ModelRecord
     sensitive_features: list[str] = Field(default_factory=list)
     encoding: EncodingRecord | None = None
+    ranges: list[RangeStep] = Field(
+        default_factory=list, description="Steps by which the ranges of neurons were tightened."
+    )
     rounds: int = 0
     runs: list[SolverRun] = Field(default_factory=list)
     witness: Witness | None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnff.certification.attack import attack
+from nnff.certification.attack import attack, polish
 from nnff.certification.bracket import Bracket
 from nnff.certification.certificate import (
     Certificate,
@@ -20,6 +20,7 @@ from nnff.certification.certificate import (
     EncodingRecord,
     MetricRecord,
     ModelRecord,
+    RangeStep,
     Reason,
     Trust,
     Verdict,
@@ -28,13 +29,15 @@ from nnff.certification.crosscheck import crosscheck as crosscheck_others
 from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
+from nnff.certification.memory import Memory, WarmStart, both
+from nnff.certification.tighten import describe
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
 from nnff.network import Scaling
 from nnff.plugin import Kind, plugin_manager
 from nnff.problem import Problem
-from nnff.ranges import Ranges, difference_range, interval_ranges
+from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
@@ -53,6 +56,9 @@ EXHAUSTIVE = "exhaustive"
 
 STRATEGIES = (*encoding_strategies(), EXHAUSTIVE)
 """Names of the strategies."""
+
+_BRIEF = {"starts": 16, "iterations": 12}
+"""An attack that can change nothing any more."""
 
 _ATTACK_SHARE = 0.15
 """Largest share of the time limit that the attack may take."""
@@ -96,6 +102,7 @@ def certify(
     crosscheck: Sequence[str | SolverBackend] = (),
     evidence: Path | None = None,
     logs: Path | None = None,
+    memory: Memory | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Certificate:
     """Bracket the largest output difference over all similar pairs in the domain.
@@ -148,6 +155,9 @@ def certify(
     logs
         Folder for the raw logs of the solvers that can write one, a file per
         round.
+    memory
+        What runs on the same network, domain and metric have left, for other
+        epsilons; used, and added to.
     config
         Recorded in the certificate.
 
@@ -196,14 +206,21 @@ def certify(
         {},
     )
     pairs = _data_pairs(run, rows)
-    ranges, closed = _ranges(run)
+    known = WarmStart() if memory is None else memory.recall(problem, strategy)
+    ranges, closed, steps = _ranges(run, known)
     trust = Trust.CLOSED_FORM
     if backend is None:
         outcome = _exhaust(run)
     else:
-        _attack(run, rows)
+        _attack(run, rows, known)
         outcome = run_loop(
-            problem, encoding_strategy(strategy, problem, ranges), backend, run.bracket, settings, run.control
+            problem,
+            encoding_strategy(strategy, problem, ranges),
+            backend,
+            run.bracket,
+            settings,
+            run.control,
+            known_plan=known.plan,
         )
     for name, seconds in outcome.phases.items():
         run.phases[name] = run.phases.get(name, 0.0) + seconds
@@ -214,33 +231,24 @@ def certify(
         )
     if run.bracket.contradiction:
         outcome.reason, outcome.detail = Reason.INCONSISTENT, run.bracket.contradiction
+    elif memory is not None:
+        # After a contradiction nobody knows what to believe, so nothing is handed on.
+        memory.keep(problem, strategy, ranges=ranges, plan=outcome.plan, witness=run.bracket.witness)
     if backend is None and outcome.reason is Reason.EXHAUSTED:
         trust = Trust.EXHAUSTIVE
-    elif run.bracket.upper < closed:
+    elif run.bracket.upper < min(closed, math.inf if outcome.narrowing is None else outcome.narrowing.proven):
         trust = Trust.AGREED if confirmed else Trust.SOLVER
     return _certificate(
         run,
         outcome,
         trust=trust,
         closed=closed,
+        steps=[*steps, *(outcome.narrowing.steps if outcome.narrowing else [])],
         pairs=pairs,
         strategy=strategy,
         sensitive_features=sensitive_features,
         config=config,
     )
-
-
-def closed_form(problem: Problem, ranges: Ranges) -> float:
-    """Return the bound of delta_max that follows from ranges alone, rounded outward.
-
-    The output difference h of the last layer lies in its `difference_range`;
-    for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
-    a linear one Dout, less where the output's midpoint range excludes 0.
-    """
-    g = problem.network.layers[-1].activation
-    low, high = difference_range(g, ranges.layers[-1])
-    reach = max(float(high[0]), -float(low[0]), 0.0)
-    return reach * float(abs(problem.network.output_scaling.scale[0])) * (1 + 1e-15)
 
 
 def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: float) -> None:
@@ -302,25 +310,47 @@ def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
     return found
 
 
-def _ranges(run: _Run) -> tuple[Ranges, float]:
+def _ranges(run: _Run, known: WarmStart) -> tuple[Ranges, float, list[RangeStep]]:
     began = time.perf_counter()
     run.bracket.tick("ranges")
-    ranges = interval_ranges(run.problem)
+    intervals = interval_ranges(run.problem)
+    between = time.perf_counter()
+    ranges = linear_ranges(run.problem, intervals)
+    if known.ranges is not None:
+        ranges = both(ranges, known.ranges)
     closed = closed_form(run.problem, ranges)
     run.bracket.prove(closed, "the closed form")
-    run.phases["ranges"] = time.perf_counter() - began
-    return ranges, closed
+    end = time.perf_counter()
+    run.phases["ranges"] = end - began
+    steps = [
+        describe(run.problem, "intervals", intervals, intervals, seconds=between - began),
+        describe(run.problem, "linear bounds", intervals, ranges, seconds=end - between),
+    ]
+    return ranges, closed, steps
 
 
-def _attack(run: _Run, rows: Any) -> None:
+def _attack(run: _Run, rows: Any, known: WarmStart) -> None:
+    delta = run.settings.delta
+    if delta is not None and run.bracket.lower > delta:
+        return
     began = time.perf_counter()
     until = began + _ATTACK_SHARE * max(run.settings.remaining, 0.0)
     run.bracket.tick("attack")
+    if known.x1 is not None and known.x2 is not None:
+        witness = polish(run.problem, known.x1, known.x2, origin="memory", stop=run.stopped, enough=delta)
+        run.bracket.show(witness, "made from a pair of another epsilon")
+    if delta is not None and run.bracket.lower > delta:
+        run.phases["attack"] = time.perf_counter() - began
+        return
+    # What is settled from above still gets its other side, but not at length.
+    settled = delta is not None and run.bracket.upper <= delta
     witness = attack(
         run.problem,
         rng=np.random.default_rng(run.settings.seed),
         data=rows,
         stop=lambda: run.stopped() or time.perf_counter() > until,
+        enough=delta,
+        **(_BRIEF if settled else {}),
     )
     run.bracket.show(witness, "found by the attack")
     run.phases["attack"] = time.perf_counter() - began
@@ -389,6 +419,7 @@ def _certificate(
     *,
     trust: Trust,
     closed: float,
+    steps: list[RangeStep],
     pairs: DataPairs | None,
     strategy: str,
     sensitive_features: Sequence[str],
@@ -426,6 +457,7 @@ def _certificate(
         ),
         sensitive_features=list(sensitive_features),
         encoding=_encoding_record(outcome),
+        ranges=steps,
         rounds=bracket.round,
         runs=outcome.runs,
         witness=bracket.witness,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nnff.certification.attack import polish
 from nnff.certification.certificate import Reason, SolverRun
 from nnff.certification.digits import plain, rounded_down, rounded_up
+from nnff.certification.narrowing import Narrowing
+from nnff.certification.phases import book, timed
 from nnff.certification.proof import Proof, judge
-from nnff.solver import Capability, SolveOptions, SolveResult, Termination
+from nnff.solver import Capability, Limit, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
 
 if TYPE_CHECKING:
@@ -21,11 +24,15 @@ if TYPE_CHECKING:
     from nnff.encoding import Encoded, EncodingStrategy
     from nnff.problem import Problem
     from nnff.solver import SolveControl, SolveProgress, SolverBackend
+    from nnff.values import FloatArray
 
 __all__ = ["LoopOutcome", "LoopSettings", "run_loop", "solve_once"]
 
 _STALL = 8
 """Rounds without any change of the bracket after which the loop gives up: rounds stall and then drop."""
+
+_HIGH_UP = 0.5
+"""See `_Patience`."""
 
 _FINEST = 1e-7
 """Relative precision beyond which solver tolerances, not cells, are what is left."""
@@ -65,14 +72,49 @@ class LoopSettings:
 
 @dataclass
 class LoopOutcome:
-    """Why the loop stopped, and its last encoding."""
+    """Why the loop stopped, its last plan if it has refined any, and its last encoding."""
 
     reason: Reason
     detail: str
+    plan: Any = None
     encoded: Encoded | None = None
     last: SolveResult | None = None
+    narrowing: Narrowing | None = None
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Patience:
+    """Notices when rounds get nowhere.
+
+    A round that stopped at a point was not let prove anything, so it is no stall.  The first point above
+    delta ends the first such round, because the network may confirm it; once it has not, only points
+    high up do, since refinement needs points that exploit the relaxation much.  Where there is nothing
+    to refine at such a point, the next round goes on past it.
+
+    Attributes
+    ----------
+    height
+        See `solve_once`.
+    still
+        Rounds in a row that were let prove something and moved nothing.
+    """
+
+    height: float | None = 0.0
+    still: int = 0
+
+    @property
+    def lost(self) -> bool:
+        return self.still >= _STALL
+
+    def after(self, result: SolveResult, *, moved: bool, refined: bool) -> None:
+        cut_short = result.limit is Limit.OBJECTIVE
+        if cut_short:
+            self.height = _HIGH_UP if refined else None
+        else:
+            self.height = 0.0 if self.height == 0.0 else _HIGH_UP
+            self.still = 0 if moved else self.still + 1
 
 
 def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) -> tuple[Reason, str] | None:
@@ -99,6 +141,14 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     return None
 
 
+def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, control: SolveControl) -> bool:
+    """Tell whether to stop now, and if so note why."""
+    stop = finished(bracket, settings, control)
+    if stop is not None:
+        outcome.reason, outcome.detail = stop
+    return stop is not None
+
+
 def precision(bracket: Bracket, settings: LoopSettings) -> float:
     """Return the relative precision to aim for: the wanted gap, or what it takes to decide on delta."""
     if settings.delta is None:
@@ -114,52 +164,65 @@ def run_loop(
     bracket: Bracket,
     settings: LoopSettings,
     control: SolveControl,
+    *,
+    known_plan: Any = None,
 ) -> LoopOutcome:
     """Refine until the bracket is as wanted.
 
+    A plan that is known from another epsilon takes the place of the first refinement, not of the first
+    plan: the coarse round is quick, has a bound of its own, and often is enough.
+
     Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
     `nnff.certification.proof.judge` accepted, each over an encoding that holds every
-    feasible pair; the least of them holds as well.
+    feasible pair that differs by more than delta_lower (`nnff.certification.narrowing`); the least of
+    them holds as well.
     """
     outcome = LoopOutcome(Reason.NO_PROGRESS, "")
-    plan = strategy.first_plan()
-    still = 0
-    while True:
-        stop = finished(bracket, settings, control)
-        if stop is not None:
-            outcome.reason, outcome.detail = stop
-            return outcome
+    if _over(outcome, bracket, settings, control):
+        return outcome
+    narrowing = outcome.narrowing = Narrowing(
+        problem,
+        strategy,
+        backend,
+        bracket,
+        settings,
+        control,
+        stop=lambda: finished(bracket, settings, control) is not None,
+        phases=outcome.phases,
+    )
+    plan = narrowing.first_plan()
+    patience = _Patience()
+    while not _over(outcome, bracket, settings, control):
         before = (bracket.lower, bracket.upper)
         bracket.round += 1
         bracket.tick("encode", nodes=0)
-        with _timed(outcome.phases, "encode"):
-            encoded = strategy.encode(plan)
-        _book(outcome.phases, {"encode": -encoded.compile_seconds, "compile": encoded.compile_seconds})
+        plan, encoded = narrowing.encode(plan)
         outcome.encoded = encoded
         bracket.cells = encoded.cells
-        if settings.remaining <= 0:
-            continue
+        if _over(outcome, bracket, settings, control):
+            return outcome
         bracket.tick("solve")
-        result, proof, run = solve_once(problem, encoded, backend, bracket, settings, control)
-        _book(outcome.phases, run.timings)
+        result, proof, run = solve_once(
+            problem, encoded, backend, bracket, settings, control, height=patience.height
+        )
+        book(outcome.phases, run.timings)
         outcome.runs.append(run)
         outcome.last = result
         if proof.complaint:
             outcome.reason, outcome.detail = Reason.SOLVER_FAILED, proof.complaint
             return outcome
-        stop = finished(bracket, settings, control)
-        if stop is not None:
-            outcome.reason, outcome.detail = stop
+        if _over(outcome, bracket, settings, control):
             return outcome
         if result.x is None:
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
             return outcome
         output_scale = float(abs(problem.network.output_scaling.scale[0]))
         tolerance = precision(bracket, settings) * max(bracket.lower, 1e-9) / output_scale / 50
-        with _timed(outcome.phases, "refine"):
-            finer = strategy.refine(plan, encoded, result.x, tolerance)
-        still = still + 1 if (bracket.lower, bracket.upper) == before else 0
-        if still >= _STALL:
+        with timed(outcome.phases, "refine"):
+            finer = _finer(strategy, plan, encoded, result.x, tolerance, known_plan)
+            known_plan = None
+        patience.after(result, moved=(bracket.lower, bracket.upper) != before, refined=finer is not None)
+        if patience.lost:
             outcome.detail = f"{_STALL} rounds in a row moved neither bound"
             return outcome
         if finer is None:
@@ -167,7 +230,17 @@ def run_loop(
                 outcome.detail = "the solver's point exploits no approximation that could be refined"
                 return outcome
             continue
-        plan = finer
+        plan = outcome.plan = finer
+    return outcome
+
+
+def _finer(
+    strategy: EncodingStrategy, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float, known_plan: Any
+) -> Any | None:
+    """Return the next plan: what is known from another epsilon, else a refinement at `x`."""
+    if known_plan is not None:
+        return strategy.adapt(known_plan, plan)
+    return strategy.refine(plan, encoded, x, tolerance)
 
 
 def solve_once(
@@ -177,9 +250,15 @@ def solve_once(
     bracket: Bracket,
     settings: LoopSettings,
     control: SolveControl,
+    *,
+    height: float | None = None,
 ) -> tuple[SolveResult, Proof, SolverRun]:
-    """Solve one encoding, take its bound into the bracket and replay its point."""
-    options = _options(backend, encoded, bracket, settings)
+    """Solve one encoding, take its bound into the bracket and replay its point.
+
+    With a `height` the solve may end at a point after which its bound no longer matters, if the point lies
+    that share of the way up from what the bound would have to fall below to delta_upper.
+    """
+    options = _options(backend, encoded, bracket, settings, height)
     if settings.logs is not None and Capability.LOG in backend.capabilities:
         options = replace(options, log_path=settings.logs / f"round-{bracket.round:03d}-{backend.name}.log")
 
@@ -197,7 +276,12 @@ def solve_once(
     if result.x is not None:
         x1, x2 = encoded.pair(result.x)
         witness = polish(
-            problem, x1, x2, origin="solver", stop=lambda: control.interrupted or settings.remaining <= 0
+            problem,
+            x1,
+            x2,
+            origin="solver",
+            stop=lambda: control.interrupted or settings.remaining <= 0,
+            enough=settings.delta,
         )
         delta_point = None if witness is None else witness.delta
         bracket.show(witness, f"found from a point of {backend.name}")
@@ -225,9 +309,14 @@ def solve_once(
 
 
 def _options(
-    backend: SolverBackend, encoded: Encoded, bracket: Bracket, settings: LoopSettings
+    backend: SolverBackend, encoded: Encoded, bracket: Bracket, settings: LoopSettings, height: float | None
 ) -> SolveOptions:
-    """Ask for what is useful, leaving out only what merely saves time and the backend does not offer."""
+    """Ask for what is useful, leaving out only what merely saves time and the backend does not offer.
+
+    A solve is of use until its dual bound settles the question (`bound_stop`), or until a point of the
+    program shows that its bound cannot (`objective_stop`): the optimum, and so every bound, lies above a
+    point's value.  Such a point, if the network itself does not confirm it, shows where to refine.
+    """
     can = backend.capabilities
     # A point of the MILP is an upper estimate of what its cells allow; a bound
     # within a quarter of the wanted gap of it leaves the rest to refinement.
@@ -237,12 +326,20 @@ def _options(
     # bounds are weakened before they count.
     goal = max(goals) * (1 - 1e-7) / encoded.factor
     stop = -goal if Capability.BOUND_STOP in can and goal > 0 else None
+    # What a bound of this round would have to fall below to be of use.
+    ceiling = bracket.upper if settings.delta is None else min(settings.delta, bracket.upper)
+    enough = None
+    if height is not None and math.isfinite(bracket.upper) and Capability.OBJECTIVE_STOP in can:
+        ceiling += height * (bracket.upper - ceiling)
+        # A hair above, so that no tolerance of the solver's calls a round useless that is not.
+        enough = -(ceiling / encoded.factor + max(1e-7 * ceiling / encoded.factor, 1e-8))
     return SolveOptions(
         time_limit=max(settings.remaining, 0.01),
         relative_gap=relative_gap,
         threads=settings.threads,
         seed=settings.seed,
         bound_stop=stop,
+        objective_stop=enough,
         native=settings.native,
     )
 
@@ -250,22 +347,3 @@ def _options(
 def _plain(value: Any) -> Any:
     """Keep JSON values as they are and write everything else as text."""
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
-
-
-def _book(phases: dict[str, float], seconds: Mapping[str, float]) -> None:
-    """Add wall seconds to phases."""
-    for name, more in seconds.items():
-        phases[name] = phases.get(name, 0.0) + more
-
-
-class _timed:  # noqa: N801 - reads as a statement
-    """Add the wall seconds of a block to a phase."""
-
-    def __init__(self, phases: dict[str, float], name: str) -> None:
-        self._phases, self._name = phases, name
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, *_exc: object) -> None:
-        _book(self._phases, {self._name: time.perf_counter() - self._began})

@@ -15,12 +15,14 @@ from nnff.cli.guard import EXIT_INTERRUPTED, EXIT_UNDECIDED, guarded
 from nnff.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
-    from nnff.certification import Certificate, Curve
+    from nnff.certification import Certificate, Curve, LargestEpsilon
     from nnff.config import Config
 
-__all__ = ["curve", "parse_epsilons", "print_curve"]
+__all__ = ["curve", "parse_epsilons", "print_curve", "print_shape"]
 
 _POINTS = 9
 """Epsilons of a curve when only the configuration's one is known: from 0 to twice that."""
@@ -39,6 +41,13 @@ def curve(
             help="Where to certify; default: 9 points from 0 to twice epsilon.",
         ),
     ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            "--tolerance",
+            help="With --delta: narrow the largest certified epsilon down to this width, by bisection.",
+        ),
+    ] = None,
     picture: Annotated[
         str, typer.Option("--picture", metavar="png|svg", help="Format of the picture.")
     ] = "png",
@@ -50,10 +59,10 @@ def curve(
 ) -> None:
     """Bracket delta at several epsilons: a table, curve.csv and a picture.
 
-    The time limit holds for each epsilon.  Exit code: 0; 3 if a point failed; 130 interrupted, with the
-    points so far.
+    The time limit holds for each epsilon.  With --delta also: the largest epsilon for which it is
+    certified.  Exit code: 0; 3 if a point failed; 130 interrupted, with the points so far.
     """
-    from nnff.certification import Reason, Verdict  # noqa: PLC0415 - keeps --help fast
+    from nnff.certification import Memory, Reason, Verdict  # noqa: PLC0415 - keeps --help fast
     from nnff.certification import curve as make_curve  # noqa: PLC0415
     from nnff.cli.answer import print_files  # noqa: PLC0415
     from nnff.cli.console import stdout_console  # noqa: PLC0415
@@ -66,34 +75,51 @@ def curve(
 
     if picture not in ("png", "svg"):
         raise ConfigError(f"--picture is {picture!r}; it must be png or svg")
+    delta = config.certify.delta
+    if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0 and delta is not None):
+        raise ConfigError("--tolerance is the width of an epsilon, above 0, and goes with --delta")
     chosen = parse_epsilons(epsilons) if epsilons is not None else _default_epsilons(config)
     folder = OutputFolder(config.output.dir)
     run = prepare(config)
     with ProgressLine(quiet=quiet) as line, interruptible(SolveControl(), line.stopping) as control:
+        memory = Memory()
 
-        def certify_at(epsilon: float) -> Certificate:
+        def certify_at(epsilon: float, *, decide: bool = False) -> Certificate:
             line.begin(f"epsilon {epsilon:g}")
             # The clock of the first point began with the reading of the model, that of each other one now.
-            started = run.started if epsilon == min(chosen) else time.perf_counter()
-            return run.certify(epsilon, started=started, control=control, on_progress=line.update)
+            first = epsilon == max(chosen) and not decide
+            return run.certify(
+                epsilon,
+                decide=decide,
+                memory=memory,
+                started=run.started if first else time.perf_counter(),
+                control=control,
+                on_progress=line.update,
+            )
 
         made = make_curve(chosen, certify_at)
+        largest = None if delta is None else made.largest_epsilon(delta)
+        if largest is not None and tolerance is not None and not control.interrupted:
+            largest = _narrowed(made, largest, tolerance, lambda epsilon: certify_at(epsilon, decide=True))
     marked = config.similarity.epsilon
     folder.write_text("curve.csv", made.to_frame().to_csv(index=False))
     folder.write(
         f"curve.{picture}",
-        lambda path: write_curve(made, path, epsilon=marked, unit=run.network.output_names[0]),
+        lambda path: write_curve(
+            made, path, epsilon=marked, unit=run.network.output_names[0], largest=largest
+        ),
     )
     if as_json:
-        typer.echo(_as_json(made))
+        typer.echo(_as_json(made, largest))
     else:
         console = stdout_console()
         print_curve(console, made)
         console.print()
+        print_shape(console, made, largest)
         print_files(console, folder.written)
-    if made.certificates[-1].reason is Reason.INTERRUPTED:
+    if control.interrupted or any(c.reason is Reason.INTERRUPTED for c in made.certificates):
         raise typer.Exit(EXIT_INTERRUPTED)
-    failed = config.certify.delta is None and any(c.verdict is Verdict.UNDECIDED for c in made.certificates)
+    failed = any(c.verdict is Verdict.UNDECIDED for c in made.certificates)
     raise typer.Exit(EXIT_UNDECIDED if failed and not exit_zero else 0)
 
 
@@ -157,11 +183,72 @@ def print_curve(console: Console, curve: Curve) -> None:
     console.print(table)
 
 
-def _as_json(curve: Curve) -> str:
-    """Return points and certificates; a bound that is not there is spelled as in certificates."""
-    points = [
-        {name: value if math.isfinite(value) else str(value) for name, value in asdict(point).items()}
-        for point in curve.points
-    ]
+def print_shape(console: Console, curve: Curve, largest: LargestEpsilon | None) -> None:
+    """Print how straight the curve is, where it rises, and up to where a delta is certified."""
+    from nnff.cli.console import plain_table  # noqa: PLC0415 - keeps --help fast
+    from nnff.report.numbers import at_least, at_most, shown  # noqa: PLC0415
+
+    table = plain_table()
+    straight, rise = curve.linearity, curve.rise
+    if straight is not None:
+        table.add_row(
+            "straightness",
+            f"R2 {shown(straight.r2, 4)} of a line with slope {shown(straight.slope, 4)}; the brackets allow "
+            f"{at_least(straight.r2_lower, 4)} to {at_most(straight.r2_upper, 4)}",
+        )
+    if rise is not None:
+        still = "" if rise.saturated else "; it still rises at the last point"
+        table.add_row(
+            "rise", f"5 % to 95 % of it from epsilon {shown(rise.start, 3)} to {shown(rise.end, 3)}{still}"
+        )
+    if largest is not None:
+        proven = largest.certified
+        said = "not certified for any of these epsilons"
+        if proven is not None:
+            said = f"certified up to epsilon {at_least(proven)}"
+        if math.isfinite(largest.violated):
+            said += f"; a real pair differs by more from epsilon {at_most(largest.violated)} on"
+        table.add_row(f"delta {shown(largest.delta, 15)}", said)
+    if table.row_count:
+        console.print(table)
+        console.print()
+
+
+def _narrowed(
+    curve: Curve, known: LargestEpsilon, tolerance: float, decide_at: Callable[[float], Certificate]
+) -> LargestEpsilon:
+    """Bisect between the last certified point of a curve and the next one; at the end there is none."""
+    from nnff.certification import largest_epsilon  # noqa: PLC0415 - keeps --help fast
+
+    low = 0.0 if known.certified is None else known.certified
+    above = [point.epsilon for point in curve.points if point.epsilon > low]
+    if not above:
+        return known
+    return largest_epsilon(
+        known.delta, decide_at, low=low, high=above[0], tolerance=tolerance, known=curve.certificates
+    )
+
+
+def _as_json(curve: Curve, largest: LargestEpsilon | None) -> str:
+    """Return what was found; a bound that is not there is spelled as in certificates."""
     certificates = [json.loads(certificate.to_json()) for certificate in curve.certificates]
-    return json.dumps({"points": points, "certificates": certificates}, indent=2)
+    found = None
+    if largest is not None:
+        found = {
+            "delta": largest.delta,
+            "certified": largest.certified,
+            "violated": _finite(largest.violated),
+            "certificates": [json.loads(certificate.to_json()) for certificate in largest.certificates],
+        }
+    answer = {
+        "points": [{name: _finite(value) for name, value in asdict(p).items()} for p in curve.points],
+        "linearity": None if curve.linearity is None else asdict(curve.linearity),
+        "rise": None if curve.rise is None else asdict(curve.rise),
+        "largest_epsilon": found,
+        "certificates": certificates,
+    }
+    return json.dumps(answer, indent=2)
+
+
+def _finite(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnff.encoding.planes import Quantity, candidate_slopes, evaluate, plane_shift
-from nnff.values import FloatArray, frozen_array
+from nnff.values import FloatArray, IntArray, frozen_array
 
 if TYPE_CHECKING:
     from nnff.network import Activation
@@ -153,7 +154,7 @@ _PROBES = np.stack([axis.ravel() for axis in np.meshgrid(*[np.linspace(0.0, 1.0,
 
 def _crossings(planes: FloatArray) -> FloatArray:
     """Return points of the unit square, homogeneous, among them every vertex of the lower envelope."""
-    first, second = np.triu_indices(len(planes), 1)
+    first, second = _pairs(len(planes))
     line = planes[first] - planes[second]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         points = [
@@ -161,7 +162,7 @@ def _crossings(planes: FloatArray) -> FloatArray:
             *((-(line[:, 2] + line[:, 1] * v) / line[:, 0], np.full(len(line), v)) for v in (0.0, 1.0)),
         ]
         # Two crossing lines that share a plane, by Cramer's rule.
-        i, j = np.triu_indices(len(line), 1)
+        i, j = _pairs(len(line))
         one, other = line[i], line[j]
         divisor = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
         points.append(
@@ -175,6 +176,13 @@ def _crossings(planes: FloatArray) -> FloatArray:
     return np.stack(
         [np.clip(np.nan_to_num(u), 0.0, 1.0), np.clip(np.nan_to_num(v), 0.0, 1.0), np.ones(len(u))]
     )
+
+
+@cache
+def _pairs(count: int) -> tuple[IntArray, IntArray]:
+    """Return the indices of all pairs of `count` things."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
 
 
 def split_boxes(box: FloatArray, m: float, d: float, axis: int, margin: float = 0.2) -> list[FloatArray]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nnff.encoding.cells import Neuron
     from nnff.milp import MatrixProblem
     from nnff.values import FloatArray
 
-__all__ = ["CellPoint", "Encoded"]
+__all__ = ["CellPoint", "Encoded", "NeuronColumns"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,23 @@ class CellPoint:
     d: float
     h: float
     s: float | None
+
+
+@dataclass(frozen=True)
+class NeuronColumns:
+    """Where the matrix holds a neuron's pre-activations: (column, its unit), None for what it does not hold.
+
+    Attributes
+    ----------
+    midpoint, difference
+        m and D; a unit is what one unit of the column is in the model, a power of two.
+    choices
+        Columns of the binaries of its cells, in their order; empty for a single cell.
+    """
+
+    midpoint: tuple[int, float] | None
+    difference: tuple[int, float] | None
+    choices: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,9 @@ class Encoded:
         units, not yet clipped to the domain.
     neurons
         Maps a point of the MILP to where it stands in every smooth neuron.
+    columns
+        Where the matrix holds the pre-activations of every neuron; empty if the encoding has no
+        midpoints and differences.
     cells
         Number of cells.
     compile_seconds
@@ -50,6 +70,7 @@ class Encoded:
     factor: float
     pair: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
     neurons: Callable[[FloatArray], dict[Neuron, CellPoint]]
+    columns: Mapping[Neuron, NeuronColumns] = field(default_factory=dict)
     cells: int = 0
     compile_seconds: float = 0.0
 

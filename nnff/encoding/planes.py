@@ -7,6 +7,8 @@ For an activation g with :math:`|g''| \le G_2` and :math:`|g'''| \le G_3`,
     |H_{mm}| \le A_H = \min(2 G_2, \max|D| \, G_3), \\
     S_{mm} = (g''(p'') + g''(p')) / 2, \quad S_{DD} = S_{mm} / 4, \quad |S_{mm}| \le A_S = G_2.
 
+Far from 0 both are smaller: |g''| <= c g' and |g'''| <= c^2 g' (`Activation.decay`).
+
 Over a rectangle of sides a and b a function differs from the bilinear
 interpolant of its corners by at most :math:`(a^2 \sup|\phi_{mm}| + b^2 \sup|\phi_{DD}|)/8`
 (interpolate first in m, then in D; no mixed term).  The interpolant, and after
@@ -140,14 +142,23 @@ def _height(
 
 
 def _remainder(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) -> FloatArray:
-    """Return (A dm^2 + A dD^2 / 4) / 8 for every sub-rectangle, shape (boxes, m - 1, D - 1)."""
+    """Return (A dm^2 + A dD^2 / 4) / 8 for every sub-rectangle, shape (boxes, m - 1, D - 1).
+
+    G2 and G3 are those of the sub-rectangle: at most ``decay * g'`` and ``decay^2 * g'`` at its
+    pre-activation nearest 0, where g' is largest.
+    """
     dm = np.diff(m, axis=1)[:, :, None]
     dd = np.diff(d, axis=1)[:, None, :]
+    reach = np.maximum(np.abs(d[:, :-1]), np.abs(d[:, 1:]))[:, None, :]
+    away = np.maximum(m[:, :-1], -m[:, 1:])[:, :, None] - reach / 2
+    # |p| is rounded to units of |m| + |D|, which moves a slope that decays like exp(-decay |p|) relatively.
+    size = np.abs(m).max(axis=1)[:, None, None] + reach
+    slope = g.derivative(np.maximum(away, 0.0)) * (1 + 64 * _UNIT * (1 + g.decay * size)) + _TINY
+    second = np.minimum(g.second_bound, g.decay * slope)
     if quantity == "H":
-        reach = np.maximum(np.abs(d[:, :-1]), np.abs(d[:, 1:]))[:, None, :]
-        curvature = np.minimum(2 * g.second_bound, reach * g.third_bound)
+        curvature = np.minimum(2 * second, reach * np.minimum(g.third_bound, g.decay**2 * slope))
     else:
-        curvature = np.full_like(dd, g.second_bound)
+        curvature = second
     result: FloatArray = curvature * (dm**2 + dd**2 / 4) / 8 * (1 + 1e-12)
     return result
 

@@ -22,7 +22,7 @@ import pyomo.environ as pyo
 
 from nnff.encoding.affine import write_affine
 from nnff.encoding.cells import Cell, CellPlan, Neuron, Side, make_cells
-from nnff.encoding.encoded import CellPoint, Encoded
+from nnff.encoding.encoded import CellPoint, Encoded, NeuronColumns
 from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_pair
 from nnff.encoding.planes import bend_width, plane_shift
@@ -30,8 +30,7 @@ from nnff.encoding.relu import write_nearly_stable_relu, write_relu
 from nnff.encoding.smooth import write_cells, write_envelope_cuts
 from nnff.encoding.writer import NARROWEST_RANGE, BlockWriter
 from nnff.milp.compile import Compiled, compile_model
-from nnff.ranges import difference_range
-from nnff.ranges.outward import activation_range
+from nnff.ranges import difference_range, mean_range
 
 if TYPE_CHECKING:
     from nnff.network import Activation, Network
@@ -54,6 +53,8 @@ OUTPUT_SIDES: tuple[Side, ...] = (("H", 1),)
 
 _OUTPUT_CUTS = np.array([-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0])
 """Where the output's midpoint range is cut at first, for the sigmoid; others in proportion to their bend."""
+
+_MOST_SPLIT = 100
 
 _Handles = list[Any | None]
 """One variable per neuron; None stands for the constant 0."""
@@ -83,12 +84,15 @@ def cell_sides(network: Network, layer: int) -> tuple[Side, ...]:
 def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, ...]]:
     """Return the first cells: the range of (m, D), split at D = 0 where D changes sign.
 
+    With more than `_MOST_SPLIT` smooth hidden neurons no neuron is split before refinement asks for
+    it: no solver branches on so many, and their relaxation is nearly as tight without.
     At the output only D >= 0 matters: the objective is the difference of a
     non-decreasing function and swapping the pair turns D into -D.  Its one neuron
     is cut in m where it bends instead, because its error is the objective's own
     (measured in docs/decisions: fewer rounds and nodes on seven public networks).
     """
     network = problem.network
+    smooth = sum(layer.n_outputs for layer in network.layers[:-1] if layer.activation.smooth)
     plan: dict[Neuron, tuple[Cell, ...]] = {}
     for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
         if not layer.activation.smooth:
@@ -97,14 +101,14 @@ def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, .
         boxes: list[FloatArray] = []
         owners: list[int] = []
         for j in range(layer.n_outputs):
-            m = (known.lower[j], known.upper[j])
+            m = (known.midpoint_lower[j], known.midpoint_upper[j])
             low, high = known.difference_lower[j], known.difference_upper[j]
             if output:
                 inner = bend_width(layer.activation) / np.sqrt(2) * _OUTPUT_CUTS
                 places = [m[0], *inner[(inner > m[0]) & (inner < m[1])], m[1]]
                 low = max(low, 0.0)
                 pieces = [(a, b, low, high) for a, b in itertools.pairwise(places)]
-            elif low < 0 < high:
+            elif low < 0 < high and smooth <= _MOST_SPLIT:
                 pieces = [(*m, low, 0.0), (*m, 0.0, high)]
             else:
                 pieces = [(*m, low, high)]
@@ -124,14 +128,16 @@ class _Written:
     d: Any
     h: Any
     s: Any | None
+    choices: tuple[Any, ...] = ()
 
 
 def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encoded:
     """Encode Problem 1 in midpoint-difference coordinates.
 
-    Sound: every feasible pair, ordered so that the output difference is not
+    Sound: every feasible pair that the ranges hold, ordered so that the output difference is not
     negative, extends to a feasible point of the MILP whose objective is at
-    least that difference.  Each block says why in its own docstring.
+    least that difference.  Each block says why in its own docstring.  With a floor
+    (`nnff.ranges.Ranges`) pairs that differ by less are left out.
 
     Parameters
     ----------
@@ -150,11 +156,14 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
     differences: _Handles = list(pair.difference)
     needed = needs_midpoint(network)
     written: dict[Neuron, _Written] = {}
+    pre: dict[Neuron, tuple[Any | None, Any]] = {}
     last = len(network.layers) - 1
     for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
         writer = root.child(f"layer{index + 1}")
         m_handles = (
-            write_affine(writer, layer.weight, layer.bias, midpoints, known.lower, known.upper)
+            write_affine(
+                writer, layer.weight, layer.bias, midpoints, known.midpoint_lower, known.midpoint_upper
+            )
             if needed[index]
             else [None] * layer.n_outputs
         )
@@ -164,6 +173,8 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
         )
         if needed[index]:
             _tie_copies(writer, m_handles, d_handles, known)
+        for j, (m, d) in enumerate(zip(m_handles, d_handles, strict=True)):
+            pre[index, j] = (m, d)
         wants_mean = index < last and needed[index + 1]
         midpoints, differences = _activate(
             writer, layer.activation, index, m_handles, d_handles, known, plan, wants_mean, written
@@ -172,7 +183,7 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
     if objective is None:
         objective = root.variable(0.0, 0.0)
     # Dout >= 0 and g non-decreasing: the difference is not negative.
-    root.row([(1.0, objective)], 0.0, np.inf)
+    root.row([(1.0, objective)], max(ranges.floor, 0.0), np.inf)
     unit = write_objective(model, [(1.0, objective)], root.bounds(objective)[1])
     compiled = compile_model(model)
     return Encoded(
@@ -188,17 +199,24 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
             )
             for key, w in written.items()
         },
+        columns={
+            key: NeuronColumns(
+                None if m is None else compiled.place(m),
+                None if d is None else compiled.place(d),
+                tuple(compiled.column[y] for y in written[key].choices) if key in written else (),
+            )
+            for key, (m, d) in pre.items()
+        },
         cells=sum(len(cells) for cells in plan.values()),
         compile_seconds=compiled.seconds,
     )
 
 
 def _tie_copies(writer: BlockWriter, ms: _Handles, ds: _Handles, known: LayerRanges) -> None:
-    """Add that both pre-activations m - D/2 and m + D/2 lie in the neuron's range."""
+    """Add that the pre-activations m - D/2 and m + D/2 lie in their ranges."""
     for j, (m, d) in enumerate(zip(ms, ds, strict=True)):
-        low, high = float(known.lower[j]), float(known.upper[j])
-        writer.row([(1.0, m), (0.5, d)], low, high)
-        writer.row([(1.0, m), (-0.5, d)], low, high)
+        writer.row([(1.0, m), (0.5, d)], float(known.second_lower[j]), float(known.second_upper[j]))
+        writer.row([(1.0, m), (-0.5, d)], float(known.first_lower[j]), float(known.first_upper[j]))
 
 
 def _activate(
@@ -215,7 +233,7 @@ def _activate(
     """Couple midpoints and differences through one layer's activation."""
     if g.name == "identity":
         return ms, ds
-    a_lower, a_upper = activation_range(g, known.lower, known.upper)
+    a_lower, a_upper = mean_range(g, known)
     h_lower, h_upper = difference_range(g, known)
     means: _Handles = []
     differences: _Handles = []
@@ -225,10 +243,10 @@ def _activate(
             h = writer.variable(*h_range)
             s = writer.variable(float(a_lower[j]), float(a_upper[j])) if wants_mean else None
             outputs = {"H": h} if s is None else {"H": h, "S": s}
-            write_cells(writer, (m, d), outputs, plan[index, j])
+            choices = write_cells(writer, (m, d), outputs, plan[index, j])
             if (index, j) in plan and ("H", -1) not in plan[index, j][0].planes:
                 _closed_form_cuts(writer, g, d, h, float(known.difference_upper[j]), known, j)
-            written[index, j] = _Written(m, d, h, s)
+            written[index, j] = _Written(m, d, h, s, choices)
         elif known.upper[j] <= 0:
             h, s = None, None
         elif known.lower[j] >= 0:
@@ -241,7 +259,10 @@ def _activate(
                 writer,
                 m,
                 d,
-                (float(known.lower[j]), float(known.upper[j])),
+                (
+                    (float(known.first_lower[j]), float(known.first_upper[j])),
+                    (float(known.second_lower[j]), float(known.second_upper[j])),
+                ),
                 (float(known.difference_lower[j]), float(known.difference_upper[j])),
                 h_range,
             )
@@ -264,7 +285,7 @@ def _closed_form_cuts(
     at = reach * np.array([0.0, 0.05, 0.12, 0.25, 0.45, 0.7, 1.0])
     slopes = g.derivative(at / 2)
     # H(m, D) <= H(m*, D), and on the line m = m* (nearest 0) only D varies.
-    nearest = float(np.clip(0.0, known.lower[j], known.upper[j]))
+    nearest = float(np.clip(0.0, known.midpoint_lower[j], known.midpoint_upper[j]))
     boxes = np.tile([nearest, nearest, 0.0, reach], (len(at), 1))
     planes = np.stack([np.zeros(len(at)), slopes], axis=1)
     shifts = plane_shift(g, "H", np.ones(len(at)), planes, boxes)

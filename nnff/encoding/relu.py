@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from nnff.encoding.writer import NARROWEST_RANGE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nnff.encoding.writer import BlockWriter
+
+    Bounds = tuple[float, float]
+    Form = Sequence[tuple[float, Any]]
 
 __all__ = ["write_big_m", "write_nearly_stable_relu", "write_relu"]
 
@@ -17,14 +22,15 @@ def write_relu(
     writer: BlockWriter,
     m: Any,
     d: Any,
-    bounds: tuple[float, float],
-    reach: tuple[float, float],
-    h_bounds: tuple[float, float],
+    bounds: tuple[Bounds, Bounds],
+    reach: Bounds,
+    h_bounds: Bounds,
 ) -> tuple[Any, Any]:
-    """Encode s = (a' + a'')/2 and h = a'' - a' of an unstable ReLU neuron.
+    """Encode s = (a' + a'')/2 and h = a'' - a' of a ReLU neuron that is unstable in one copy at least.
 
     With binaries b' = [p' >= 0], b'' = [p'' >= 0], p' = m - D/2, p'' = m + D/2,
-    and a' = s - h/2, a'' = s + h/2, big-M rows per copy make (a', a'') exact.
+    and a' = s - h/2, a'' = s + h/2, big-M rows per copy make (a', a'') exact.  A copy
+    whose range has one sign needs no binary: it is a constant there.
     Four rows relate h to D directly (N <= D <= P; encoding of the pair):
 
     * h <= D - N (1 - b''): if b'' = 1, h = p'' - relu(p') <= D; else h = -a' <= 0 <= D - N.
@@ -41,7 +47,7 @@ def write_relu(
     m, d
         Variables of the pre-activation midpoint and difference.
     bounds
-        Range of either pre-activation, ``low < 0 < high``.
+        Ranges of p' and p''.
     reach
         Range (N, P) of D.
     h_bounds
@@ -51,22 +57,52 @@ def write_relu(
     -------
     Variables (s, h).
     """
-    _, high = bounds
     n, p = reach
-    s = writer.variable(0.0, high)
+    least, most = ([max(end, 0.0) for end in ends] for ends in zip(*bounds, strict=True))
+    s = writer.variable(math.fsum(least) / 2, math.fsum(most) / 2)
     h = writer.variable(*h_bounds)
-    first, second = writer.binary(), writer.binary()
-    for sign, on in ((-0.5, first), (0.5, second)):
-        write_big_m(writer, [(1.0, s), (sign, h)], [(1.0, m), (sign, d)], bounds, on)
-    writer.row([(1.0, h), (-1.0, d), (-n, second)], -math.inf, -n)
-    writer.row([(1.0, h), (-p, second)], -math.inf, 0.0)
-    writer.row([(1.0, h), (-1.0, d), (-p, first)], -p, math.inf)
-    writer.row([(1.0, h), (-n, first)], 0.0, math.inf)
-    if n >= 0:
-        writer.row([(1.0, second), (-1.0, first)], 0.0, math.inf)
-    if p <= 0:
-        writer.row([(1.0, first), (-1.0, second)], 0.0, math.inf)
+    first, second = (
+        _write_copy(writer, [(1.0, s), (sign, h)], [(1.0, m), (sign, d)], ends)
+        for sign, ends in zip((-0.5, 0.5), bounds, strict=True)
+    )
+    _write_with_switch(writer, [(1.0, h), (-1.0, d)], (-n, second), (-math.inf, -n))
+    _write_with_switch(writer, [(1.0, h)], (-p, second), (-math.inf, 0.0))
+    _write_with_switch(writer, [(1.0, h), (-1.0, d)], (-p, first), (-p, math.inf))
+    _write_with_switch(writer, [(1.0, h)], (-n, first), (0.0, math.inf))
+    if not isinstance(first, float) and not isinstance(second, float):
+        if n >= 0:
+            writer.row([(1.0, second), (-1.0, first)], 0.0, math.inf)
+        if p <= 0:
+            writer.row([(1.0, first), (-1.0, second)], 0.0, math.inf)
     return s, h
+
+
+def _write_copy(writer: BlockWriter, output: Form, pre: Form, bounds: Bounds) -> Any:
+    """Make `output` the ReLU of `pre`, and return its binary, or the number that it always is.
+
+    A range that passes 0 by no more than a hair counts as one of one sign: relu(p) then lies
+    between 0 and the hair, or relu(p) - p does.
+    """
+    low, high = bounds
+    if low >= -NARROWEST_RANGE:
+        difference = [*output, *((-coefficient, variable) for coefficient, variable in pre)]
+        writer.row(difference, 0.0, max(-low, 0.0))
+        return 1.0
+    if high <= NARROWEST_RANGE:
+        writer.row(output, 0.0, max(high, 0.0))
+        return 0.0
+    on = writer.binary()
+    write_big_m(writer, output, pre, bounds, on)
+    return on
+
+
+def _write_with_switch(writer: BlockWriter, terms: Form, switch: tuple[float, Any], bounds: Bounds) -> None:
+    """Write a row with a term of a binary, or of the number that stands for it."""
+    coefficient, on = switch
+    if isinstance(on, float):
+        writer.row(terms, bounds[0] - coefficient * on, bounds[1] - coefficient * on)
+    else:
+        writer.row([*terms, (coefficient, on)], *bounds)
 
 
 def write_big_m(

@@ -5,11 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nnff.encoding.clip import clip_plan
+from nnff.encoding.cover import cover_plan
 from nnff.encoding.refine import refine
 from nnff.encoding.relational import encode_relational, initial_plan
 from nnff.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nnff.encoding.cells import Neuron
+    from nnff.encoding.clip import CellBoxes
     from nnff.encoding.encoded import Encoded
     from nnff.problem import Problem
     from nnff.ranges import Ranges
@@ -26,6 +32,9 @@ class EncodingStrategy(ABC):
     """
 
     name: ClassVar[str]
+
+    takes_ranges: ClassVar[bool] = False
+    """Whether it can encode ranges of pairs in one order, above a floor (`nnff.ranges.Ranges`)."""
 
     def __init__(self, problem: Problem, ranges: Ranges) -> None:
         self.problem = problem
@@ -53,11 +62,43 @@ class EncodingStrategy(ABC):
             Violations below it, in units of the logit, are let be.
         """
 
+    def adapt(self, known: Any, plan: Any) -> Any:
+        """Return a plan that makes use of one that is known from another epsilon, beside the current one.
+
+        Nothing may be assumed of the ranges that `known` was made for.  The default makes no use of it.
+        """
+        del known
+        return plan
+
+    def boxes(self, plan: Any) -> Mapping[Neuron, Sequence[FloatArray]]:
+        """Return the rectangles over (m, D) of the cells of every neuron, in the order of their binaries."""
+        del plan
+        return {}
+
+    def tighten(self, plan: Any, ranges: Ranges, boxes: CellBoxes | None = None) -> Any:
+        """Take narrower ranges over, and return what is left of the plan.
+
+        The default ignores them: a strategy that cannot use ranges of ordered pairs above a floor
+        stays as it is.
+
+        Parameters
+        ----------
+        plan
+            The plan.
+        ranges
+            The narrower ranges.
+        boxes
+            As `boxes` returns them, narrower; None for a cell that holds no pair.
+        """
+        del ranges, boxes
+        return plan
+
 
 class Relational(EncodingStrategy):
     """Midpoint-difference coordinates with cells (`nnff.encoding.relational`)."""
 
     name = "relational"
+    takes_ranges = True
 
     def first_plan(self) -> Any:
         """Return the coarsest cells."""
@@ -70,6 +111,19 @@ class Relational(EncodingStrategy):
     def refine(self, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float) -> Any | None:
         """Split the cells in which `x` stands, where it is violated most."""
         return refine(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+
+    def adapt(self, known: Any, plan: Any) -> Any:
+        """Clip the known cells to the ranges and fill what they leave open from the current ones."""
+        return cover_plan(self.problem.network, self.ranges, known, plan)
+
+    def boxes(self, plan: Any) -> Mapping[Neuron, Sequence[FloatArray]]:
+        """Return the rectangles of the cells."""
+        return {key: [cell.box for cell in cells] for key, cells in plan.items()}
+
+    def tighten(self, plan: Any, ranges: Ranges, boxes: CellBoxes | None = None) -> Any:
+        """Clip or drop cells."""
+        self.ranges = ranges
+        return clip_plan(self.problem.network, plan, ranges, boxes)
 
 
 def encoding_strategies() -> dict[str, type[EncodingStrategy]]:

@@ -55,6 +55,11 @@ class Compiled:
             return float(variable.value)
         return float(np.clip(0.0, variable.lb, variable.ub))
 
+    def place(self, variable: Any) -> tuple[int, float] | None:
+        """Return the column of a Pyomo variable and its unit; None if it occurs in no row."""
+        index = self.column.get(variable)
+        return None if index is None else (index, float(self.units[index]))
+
 
 def compile_model(model: Any) -> Compiled:
     """Compile a Pyomo model with linear rows, binaries and integers.

@@ -45,6 +45,9 @@ class Activation:
         otherwise g is piecewise linear and is encoded exactly.
     second_bound, third_bound
         Upper bounds of |g''| and |g'''|; infinite for piecewise-linear g.
+    decay
+        A number c with ``|g''| <= c g'`` and ``|g'''| <= c^2 g'`` everywhere: far from 0, where g' is
+        small, so is curvature.  Infinite for piecewise-linear g.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Activation:
     smooth: bool
     second_bound: float = math.inf
     third_bound: float = math.inf
+    decay: float = math.inf
 
     def mean(self, midpoint: FloatArray, difference: FloatArray) -> FloatArray:
         """Return S(m, D), the mean of g over the pair."""
@@ -122,6 +126,8 @@ def _identity_difference(midpoint: FloatArray, gap: FloatArray) -> FloatArray:
     return gap + np.zeros_like(midpoint)
 
 
+# sigma'' = sigma' (1 - 2 sigma) and sigma''' = sigma' (1 - 6 sigma'), with 0 < sigma' <= 1/4: both factors
+# lie in [-1, 1].
 # |sigma''| <= 1/(6 sqrt 3) and |sigma'''| <= 1/8; tanh(p) = 2 sigma(2p) - 1 gives
 # the factors 2 * 4 and 2 * 8.  Rounded up by more than one unit in the last place.
 _SIGMOID_SECOND = 1 / (6 * math.sqrt(3)) * (1 + 1e-15)
@@ -136,6 +142,7 @@ SIGMOID = Activation(
     smooth=True,
     second_bound=_SIGMOID_SECOND,
     third_bound=1 / 8,
+    decay=1.0,
 )
 TANH = Activation(
     "tanh",
@@ -145,6 +152,7 @@ TANH = Activation(
     smooth=True,
     second_bound=8 * _SIGMOID_SECOND,
     third_bound=2.0,
+    decay=2.0,
 )
 
 ACTIVATIONS = {a.name: a for a in (IDENTITY, RELU, SIGMOID, TANH)}

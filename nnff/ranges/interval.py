@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
     from nnff.network import Activation
     from nnff.problem import Problem
 
-__all__ = ["InputRanges", "LayerRanges", "Ranges", "difference_range", "interval_ranges"]
+__all__ = [
+    "InputRanges",
+    "LayerRanges",
+    "Ranges",
+    "closed_form",
+    "difference_range",
+    "input_difference_reach",
+    "interval_ranges",
+    "mean_range",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,24 +59,47 @@ class LayerRanges(ContentValue):
         Pre-activation of either input of the pair; hence of the midpoint m too.
     difference_lower, difference_upper
         D = p'' - p'.
+    midpoint_lower, midpoint_upper
+        m = (p' + p'')/2; default: `lower` and `upper`.
+    first_lower, first_upper, second_lower, second_upper
+        p' and p'' apart, where the pair is ordered and the two differ; default: `lower` and `upper`.
     """
 
     lower: FloatArray
     upper: FloatArray
     difference_lower: FloatArray
     difference_upper: FloatArray
+    midpoint_lower: FloatArray = None  # type: ignore[assignment] # filled in __post_init__
+    midpoint_upper: FloatArray = None  # type: ignore[assignment]
+    first_lower: FloatArray = None  # type: ignore[assignment]
+    first_upper: FloatArray = None  # type: ignore[assignment]
+    second_lower: FloatArray = None  # type: ignore[assignment]
+    second_upper: FloatArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        for name in ("lower", "upper", "difference_lower", "difference_upper"):
-            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                value = self.lower if field.name.endswith("lower") else self.upper
+            object.__setattr__(self, field.name, frozen_array(value))
 
 
 @dataclass(frozen=True, eq=False)
 class Ranges(ContentValue):
-    """Ranges of the inputs and of every layer, first to last."""
+    """Ranges of the inputs and of every layer, first to last, and which pairs they hold.
+
+    Attributes
+    ----------
+    inputs, layers
+        The ranges.
+    floor
+        They hold every feasible pair, in that order, whose last activation has
+        ``a'' - a' >= floor``: all pairs in either order for -inf, for 0 one order of each.
+    """
 
     inputs: InputRanges
     layers: tuple[LayerRanges, ...]
+    floor: float = -math.inf
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, see _layer
@@ -88,18 +121,7 @@ def interval_ranges(problem: Problem) -> Ranges:
     inputs = _input_ranges(problem)
     first = network.layers[0]
     lower, upper = affine_range(first.weight, first.bias, inputs.lower, inputs.upper)
-    # D = W dz, dz = dx / s = du * (t / s), with u the metric's coordinates, t their scale.
-    t, s = problem.coordinates.scale, network.input_scaling.scale
-    forms = first.weight * (t / s)
-    in_metric = problem.metric.difference_bound(
-        forms, problem.epsilon_outward, up(problem.radius / np.abs(t))
-    )
-    _, box_reach = affine_range(
-        np.abs(first.weight), np.zeros(len(first.bias)), -inputs.radius, inputs.radius
-    )
-    # t/s and its product with W carry one rounding each.  Where the metric lets the
-    # terms of w d cancel, that is not small relative to the bound, but it is to their sum of sizes.
-    reach = np.minimum(up(in_metric + 4 * 2.0**-53 * box_reach, 1e-14), box_reach)
+    reach = input_difference_reach(problem, inputs, first.weight)
     layers = [_layer(1, lower, upper, -reach, reach)]
     for before, layer in zip(network.layers, network.layers[1:], strict=False):
         known = layers[-1]
@@ -112,6 +134,36 @@ def interval_ranges(problem: Problem) -> Ranges:
     return Ranges(inputs, tuple(layers))
 
 
+def input_difference_reach(problem: Problem, inputs: InputRanges, forms: FloatArray) -> FloatArray:
+    """Bound ``|w dz|`` over all differences of scaled inputs, one w per row of `forms`, rounded outward.
+
+    The lesser of the metric's own bound over its ball and that of the box of differences.
+
+    Parameters
+    ----------
+    problem
+        Its metric, and the scales of network and metric.
+    inputs
+        Ranges of the inputs.
+    forms
+        Shape (k, n).
+
+    Returns
+    -------
+    Shape (k,).
+    """
+    # w dz, dz = dx / s = du * (t / s), with u the metric's coordinates, t their scale.
+    t, s = problem.coordinates.scale, problem.network.input_scaling.scale
+    in_metric = problem.metric.difference_bound(
+        forms * (t / s), problem.epsilon_outward, up(problem.radius / np.abs(t))
+    )
+    _, box_reach = affine_range(np.abs(forms), np.zeros(len(forms)), -inputs.radius, inputs.radius)
+    # t/s and its product with w carry one rounding each.  Where the metric lets the
+    # terms of w d cancel, that is not small relative to the bound, but it is to their sum of sizes.
+    reach: FloatArray = np.minimum(up(in_metric + 4 * 2.0**-53 * box_reach, 1e-14), box_reach)
+    return reach
+
+
 def difference_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, FloatArray]:
     """Return the range of h = g(p'') - g(p'), each of shape (neurons,), rounded outward.
 
@@ -121,26 +173,61 @@ def difference_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, Fl
     others the slope lies in [0, 1].  The lower end follows from H being odd in D.
     """
     upper = _largest_difference(g, ranges, ranges.difference_upper)
-    lower = -_largest_difference(g, ranges, -ranges.difference_lower)
+    lower = -_largest_difference(g, _swapped(ranges), -ranges.difference_lower)
     return lower, upper
 
 
+def mean_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, FloatArray]:
+    """Return the range of s = (g(p'') + g(p'))/2, each of shape (neurons,), rounded outward."""
+    first = activation_range(g, ranges.first_lower, ranges.first_upper)
+    second = activation_range(g, ranges.second_lower, ranges.second_upper)
+    # Halving is exact, and what the sum rounds is relative to it or far below the hair.
+    return down((first[0] + second[0]) / 2), up((first[1] + second[1]) / 2)
+
+
+def closed_form(problem: Problem, ranges: Ranges) -> float:
+    """Return the bound of delta_max that follows from ranges alone, rounded outward.
+
+    The output difference h of the last layer lies in its `difference_range`;
+    for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
+    a linear one Dout, less where the output's midpoint range excludes 0.  For ranges
+    with a floor, the bound of the pairs that they hold.
+    """
+    g = problem.network.layers[-1].activation
+    low, high = difference_range(g, ranges.layers[-1])
+    reach = max(float(high[0]), -float(low[0]), 0.0)
+    return reach * float(abs(problem.network.output_scaling.scale[0])) * (1 + 1e-15)
+
+
+def _swapped(ranges: LayerRanges) -> LayerRanges:
+    """Return the ranges of the pair (x'', x')."""
+    return replace(
+        ranges,
+        difference_lower=-ranges.difference_upper,
+        difference_upper=-ranges.difference_lower,
+        first_lower=ranges.second_lower,
+        first_upper=ranges.second_upper,
+        second_lower=ranges.first_lower,
+        second_upper=ranges.first_upper,
+    )
+
+
 def _largest_difference(g: Activation, ranges: LayerRanges, reach: FloatArray) -> FloatArray:
-    """Upper bounds of h where D <= reach (of -h where -D <= reach, by symmetry)."""
+    """Upper bounds of h where D <= reach; of -h where -D <= reach, if the copies are swapped as well."""
     grow, shrink = np.maximum(reach, 0.0), np.minimum(reach, 0.0)
     if g.name == "identity":
         return reach
     if g.smooth:
-        nearest = np.clip(0.0, ranges.lower, ranges.upper)
+        nearest = np.clip(0.0, ranges.midpoint_lower, ranges.midpoint_upper)
         growing = up(g.difference(nearest, grow), difference_error(nearest, grow))
         # For D <= reach < 0, h <= -min over m of H(m, |reach|).
-        ends = (ranges.lower, ranges.upper)
+        ends = (ranges.midpoint_lower, ranges.midpoint_upper)
         least = np.minimum(*(down(g.difference(m, -shrink), difference_error(m, shrink)) for m in ends))
         shrinking = -least
     else:
-        growing = np.where(ranges.upper > 0, grow, 0.0)
+        growing = np.where(ranges.second_upper > 0, grow, 0.0)
         shrinking = np.where(ranges.lower >= 0, shrink, 0.0)
-    whole = up(up(g.value(ranges.upper)) - down(g.value(ranges.lower)))
+    whole = up(up(g.value(ranges.second_upper)) - down(g.value(ranges.first_lower)))
     h = np.where(reach > 0, np.minimum(growing, whole), np.minimum(shrinking, 0.0))
     # g does not decrease: D <= 0 means h <= 0, exactly.
     return np.where(reach == 0, 0.0, h)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnff.errors import ConfigError
+from nnff.report.numbers import at_least
 from nnff.report.plot import band_bounds, step_bounds
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nnff.certification.curve import Curve
+    from nnff.certification.largest_epsilon import LargestEpsilon
     from nnff.report.plot import Point
 
 __all__ = ["write_curve"]
@@ -25,7 +27,12 @@ _INK, _PROVEN, _SEEN, _MUTED = "#1f2933", "#2f6f8f", "#b4541f", "#7b8794"
 
 
 def write_curve(
-    curve: Curve, path: str | os.PathLike[str], *, epsilon: float | None = None, unit: str = ""
+    curve: Curve,
+    path: str | os.PathLike[str],
+    *,
+    epsilon: float | None = None,
+    unit: str = "",
+    largest: LargestEpsilon | None = None,
 ) -> None:
     """Draw both bounds over epsilon, whole or not at all.
 
@@ -43,6 +50,8 @@ def write_curve(
         Marked by a vertical line.
     unit
         Name of the output, for the vertical axis.
+    largest
+        A delta and up to where it is certified: marked by a corner, if it is for any epsilon.
 
     Raises
     ------
@@ -60,7 +69,7 @@ def write_curve(
 
     figure = Figure(figsize=(7.2, 4.4), dpi=160, layout="constrained")
     axes = figure.add_subplot()
-    _draw(axes, curve, epsilon, unit)
+    _draw(axes, curve, epsilon, unit, largest)
     temporary = target.with_name(target.name + ".part")
     # Without a salt the ids in an SVG are random; without the empty date it holds the clock.
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
@@ -73,7 +82,7 @@ def write_curve(
         raise ConfigError(f"the curve cannot be written to {target}: {error.strerror or error}") from error
 
 
-def _draw(axes: Axes, curve: Curve, epsilon: float | None, unit: str) -> None:
+def _draw(axes: Axes, curve: Curve, epsilon: float | None, unit: str, largest: LargestEpsilon | None) -> None:
     points = curve.points
     lower, upper = band_bounds(points)
     step_lower, step_upper = step_bounds(points)
@@ -97,6 +106,15 @@ def _draw(axes: Axes, curve: Curve, epsilon: float | None, unit: str) -> None:
     if epsilon is not None:
         axes.axvline(
             epsilon, color=_INK, linewidth=0.9, linestyle=(0, (4, 3)), label=f"epsilon = {epsilon:g}"
+        )
+    if largest is not None and largest.certified is not None:
+        axes.plot(
+            [0.0, largest.certified, largest.certified],
+            [largest.delta, largest.delta, 0.0],
+            color=_PROVEN,
+            linewidth=0.9,
+            linestyle=":",
+            label=f"delta = {largest.delta:g} certified up to {at_least(largest.certified, 4)}",
         )
     axes.set_xlim(0.0, 1.03 * reach)
     axes.set_ylim(0.0, top)

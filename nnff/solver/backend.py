@@ -33,6 +33,7 @@ class Capability(enum.StrEnum):
     GAP = "gap limits"
     NODE_LIMIT = "node limit"
     BOUND_STOP = "stop at a bound"
+    OBJECTIVE_STOP = "stop at an objective"
     THREADS = "several threads"
     SEED = "random seed"
     TOLERANCES = "tolerances"
@@ -163,6 +164,7 @@ class SolverBackend(ABC):
             (options.seed not in (None, 0), Capability.SEED, f"seed = {options.seed}"),
             (options.node_limit is not None, Capability.NODE_LIMIT, "node_limit"),
             (options.bound_stop is not None, Capability.BOUND_STOP, "bound_stop"),
+            (options.objective_stop is not None, Capability.OBJECTIVE_STOP, "objective_stop"),
             (options.log_path is not None, Capability.LOG, "log_path"),
             (bool(options.native), Capability.NATIVE, "native options"),
         )

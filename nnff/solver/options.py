@@ -36,6 +36,9 @@ class SolveOptions:
         Branch-and-bound nodes.
     bound_stop
         Stop as soon as the dual bound (of the minimisation) reaches this value.
+    objective_stop
+        Stop as soon as a point is held whose objective is at most this value.  Nothing follows from
+        such a stop but the point: the bound is what the dual side has proven by then.
     feasibility_tolerance, integrality_tolerance
         Primal feasibility of rows and integrality of columns.
     log_path
@@ -51,6 +54,7 @@ class SolveOptions:
     seed: int | None = 0
     node_limit: int | None = None
     bound_stop: float | None = None
+    objective_stop: float | None = None
     feasibility_tolerance: float = 1e-9
     integrality_tolerance: float = 1e-9
     log_path: Path | None = None
@@ -63,6 +67,9 @@ class SolveOptions:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"{name} is {value}; it must be a finite number that is not negative")
+        for name in ("bound_stop", "objective_stop"):
+            if getattr(self, name) is not None and math.isnan(getattr(self, name)):
+                raise ConfigError(f"{name} is not a number")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads is {self.threads}; it must be at least 1")
         if self.node_limit is not None and self.node_limit < 0:

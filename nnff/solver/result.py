@@ -35,6 +35,7 @@ class Limit(enum.StrEnum):
     TIME = "time"
     NODES = "nodes"
     BOUND = "bound"
+    OBJECTIVE = "objective"
     ITERATIONS = "iterations"
     MEMORY = "memory"
     OTHER = "other"

@@ -278,6 +278,27 @@ def check_bound_stop(subject: Subject) -> None:
 
 
 @check
+def check_objective_stop(subject: Subject) -> None:
+    """A run that stops at an objective holds such a point, and does not pass it off as a bound."""
+    subject.needs(Capability.OBJECTIVE_STOP)
+    planted = subject.hard(incumbent=True)
+    # What the slack columns alone can do: found at once, far above the optimum, which is not found in time.
+    target = float(planted.problem.row_upper.sum()) + planted.problem.offset
+    result = subject.solve(planted.problem, objective_stop=target, time_limit=10.0)
+    assert (result.termination, result.limit) == (Termination.LIMIT, Limit.OBJECTIVE), (
+        f"objective_stop: termination {result.termination}, limit {result.limit}"
+    )
+    assert result.objective is not None, "stopped at an objective without a point"
+    assert result.objective <= target + 1e-6 * abs(target), (
+        f"stopped at the objective {result.objective} for objective_stop = {target}"
+    )
+    subject.sound(planted, result)
+    # An objective that no point has changes nothing.
+    easy = instances.knapsack(0)
+    subject.optimum(easy, objective_stop=easy.value - 1.0)
+
+
+@check
 def check_gap_limit(subject: Subject) -> None:
     """A run that may stop at a gap keeps bound and objective apart; neither is passed off as the other."""
     subject.needs(Capability.GAP)

@@ -169,6 +169,7 @@ def check_options_do_not_leak(subject: Subject) -> None:
         Capability.TIME_LIMIT: {"time_limit": 1e-3},
         Capability.TOLERANCES: {"feasibility_tolerance": 1e-4, "integrality_tolerance": 1e-3},
         Capability.BOUND_STOP: {"bound_stop": -1e12},
+        Capability.OBJECTIVE_STOP: {"objective_stop": 1e12},
         Capability.SEED: {"seed": 7},
         Capability.THREADS: {"threads": 2},
     }
@@ -193,6 +194,7 @@ def check_unsupported_options_raise(subject: Subject) -> None:
         Capability.SEED: {"seed": 3},
         Capability.NODE_LIMIT: {"node_limit": 100},
         Capability.BOUND_STOP: {"bound_stop": -1e9},
+        Capability.OBJECTIVE_STOP: {"objective_stop": -1e9},
         Capability.LOG: {"log_path": Path("never-written.log")},
     }
     cases = [

@@ -163,6 +163,7 @@ class HighsBackend(SolverBackend):
             control,
             options.time_limit,
             options.bound_stop if problem.n_integers else None,
+            options.objective_stop if problem.n_integers else None,
             lambda bound: _weakened(bound, problem.offset),
         )
         run.run()

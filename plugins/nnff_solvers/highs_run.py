@@ -39,7 +39,7 @@ _STATUS: dict[str, tuple[Termination, Limit | None]] = {
     "kIterationLimit": (Termination.LIMIT, Limit.ITERATIONS),
     "kMemoryLimit": (Termination.LIMIT, Limit.MEMORY),
     "kObjectiveBound": (Termination.LIMIT, Limit.BOUND),
-    "kObjectiveTarget": (Termination.LIMIT, Limit.OTHER),
+    "kObjectiveTarget": (Termination.LIMIT, Limit.OBJECTIVE),
     "kSolutionLimit": (Termination.LIMIT, Limit.OTHER),
     "kInterrupt": (Termination.INTERRUPTED, None),
     "kHighsInterrupt": (Termination.INTERRUPTED, None),
@@ -59,6 +59,7 @@ class StopReason(enum.Enum):
 
     USER = "user"
     BOUND = "bound"
+    OBJECTIVE = "objective"
     OVERTIME = "overtime"
     FAILURE = "failure"
 
@@ -87,6 +88,8 @@ class HighsRun:
         Wall seconds, enforced from outside with some grace.
     bound_stop, weaken
         Dual bound at which to stop, compared with what `weaken` makes of HiGHS's.
+    objective_stop
+        Objective of HiGHS's best point at which to stop.
     finished
         Whether HiGHS has returned.
     reason
@@ -101,6 +104,7 @@ class HighsRun:
     control: SolveControl | None = None
     time_limit: float | None = None
     bound_stop: float | None = None
+    objective_stop: float | None = None
     weaken: Callable[[float], float] = lambda bound: bound
     finished: bool = False
     reason: StopReason | None = None
@@ -175,15 +179,18 @@ class HighsRun:
             self._ask(StopReason.USER)
         now = time.perf_counter()
         due = now - self._reported >= _REPORT_EVERY
-        if not due and self.bound_stop is None:
+        if not due and self.bound_stop is None and self.objective_stop is None:
             return
-        # Before the root is solved these are infinite; for a plain LP they are not filled in at all.
-        if seen.mip_node_count >= 0 and math.isfinite(seen.mip_dual_bound):
-            self.bound = max(self.bound, seen.mip_dual_bound)
+        # Before the root is solved the bound is infinite; for a plain LP nothing is filled in at all.
+        if seen.mip_node_count >= 0:
             self.objective = min(self.objective, seen.mip_primal_bound)
             self.nodes = max(self.nodes, seen.mip_node_count)
+            if math.isfinite(seen.mip_dual_bound):
+                self.bound = max(self.bound, seen.mip_dual_bound)
             if self.bound_stop is not None and self.weaken(self.bound) >= self.bound_stop:
                 self._ask(StopReason.BOUND)
+            elif self.objective_stop is not None and self.objective <= self.objective_stop:
+                self._ask(StopReason.OBJECTIVE)
         if due and self.control is not None:
             self._reported = now
             self.control.report(SolveProgress(self.bound, self.objective, self.nodes, now - self._began))
@@ -194,6 +201,8 @@ def why_stopped(run: HighsRun, node_limit: int | None = None) -> tuple[Terminati
     status = run.highs.getModelStatus().name
     if status in _INTERRUPTED and run.reason is StopReason.BOUND:
         return Termination.LIMIT, Limit.BOUND
+    if status in _INTERRUPTED and run.reason is StopReason.OBJECTIVE:
+        return Termination.LIMIT, Limit.OBJECTIVE
     if status in _INTERRUPTED and run.reason is StopReason.OVERTIME:
         return Termination.LIMIT, Limit.TIME
     nodes = int(run.highs.getInfo().mip_node_count)

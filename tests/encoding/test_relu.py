@@ -18,7 +18,7 @@ def build(bounds, reach, h_bounds, write=write_relu):
     writer = BlockWriter(pyo.ConcreteModel())
     m, d = writer.variable(*bounds), writer.variable(*reach)
     if write is write_relu:
-        s, h = write_relu(writer, m, d, bounds, reach, h_bounds)
+        s, h = write_relu(writer, m, d, (bounds, bounds), reach, h_bounds)
     else:
         s, h = write_nearly_stable_relu(writer, m, d, bounds, active=-bounds[0] < bounds[1])
     return writer, (m, d, s, h)

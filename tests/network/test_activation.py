@@ -142,6 +142,14 @@ def test_derivative_bounds_hold(g, p):
     second, third = exact_derivatives(g.name, p)
     assert abs(second) <= Decimal(g.second_bound)
     assert abs(third) <= Decimal(g.third_bound)
+    # Where g' is small, so is curvature; the exact slope, with room for the digits that were kept.
+    with decimal.localcontext() as context:
+        context.prec = 60 + int(abs(p))
+        scale = 2 if g.name == "tanh" else 1
+        grown = (-scale * abs(Decimal(p))).exp()
+        slope = scale**2 * grown / (1 + grown) ** 2
+        assert abs(second) <= Decimal(g.decay) * slope * (1 + Decimal("1e-30"))
+        assert abs(third) <= Decimal(g.decay) ** 2 * slope * (1 + Decimal("1e-30"))
 
 
 @smooth

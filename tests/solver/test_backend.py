@@ -40,6 +40,7 @@ ASKED = {
     Capability.SEED: {"seed": 1},
     Capability.NODE_LIMIT: {"node_limit": 0},
     Capability.BOUND_STOP: {"bound_stop": 0.0},
+    Capability.OBJECTIVE_STOP: {"objective_stop": 0.0},
     Capability.LOG: {"log_path": Path("x.log")},
     Capability.NATIVE: {"native": {"a": 1}},
 }

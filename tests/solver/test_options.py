@@ -33,6 +33,8 @@ def test_the_defaults_are_those_of_a_certificate():
         ("integrality_tolerance", math.nan),
         ("threads", 0),
         ("node_limit", -1),
+        ("bound_stop", math.nan),
+        ("objective_stop", math.nan),
     ],
 )
 def test_nonsense_is_refused_by_name(name, value):

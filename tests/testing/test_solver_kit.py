@@ -24,6 +24,7 @@ from nnff.solver import (
     Availability,
     BoundOrigin,
     Capability,
+    Limit,
     PointStatus,
     SolveControl,
     SolverBackend,
@@ -274,6 +275,20 @@ class LooseTolerances(Honest):
 class ForgetsBoundStop(Honest):
     def solve(self, problem, options, start=None, control=None):
         return super().solve(problem, dataclasses.replace(options, bound_stop=None), start, control)
+
+
+@caught_by("objective_stop")
+class ForgetsObjectiveStop(Honest):
+    def solve(self, problem, options, start=None, control=None):
+        limits = {"objective_stop": None, "time_limit": options.time_limit and min(options.time_limit, 1.0)}
+        return super().solve(problem, dataclasses.replace(options, **limits), start, control)
+
+
+@caught_by("objective_stop")
+class StopAtAnObjectiveAsBound(Honest):
+    def distort(self, result, problem, options):
+        reached = result.limit is Limit.OBJECTIVE
+        return with_bound(result, result.objective) if reached else result
 
 
 @caught_by("known_optima", "bound_on_time_limit_with_point")

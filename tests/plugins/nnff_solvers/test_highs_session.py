@@ -171,7 +171,9 @@ def test_an_interruption_in_the_middle_of_a_solve(backend, monkeypatch):
         assert result.bound <= whole.objective + 1e-9
 
 
-@pytest.mark.parametrize("limit", [{"time_limit": 1.0}, {"node_limit": 1}, {"bound_stop": 0.0}])
+@pytest.mark.parametrize(
+    "limit", [{"time_limit": 1.0}, {"node_limit": 1}, {"bound_stop": 0.0}, {"objective_stop": 0.0}]
+)
 def test_limits_in_the_options_are_refused(backend, limit):
     with pytest.raises(UnsupportedOptionError, match=next(iter(limit))):
         backend.lp_session(row_kinds(integer=False).problem, SolveOptions(**limit))
