@@ -15,7 +15,9 @@ from nnff.report.svg import (
     QUIET,
     WRONG,
     Drawing,
+    Style,
     draw,
+    legend_key,
     style_of,
     swatch,
 )
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bracket_figure"]
 
+_ASKED = (2.0, 1.5)
+"""Dashes of the delta asked for."""
 _MOST_ROWS, _MOST_BARS = 30, 120
 _NARROWEST = 0.012
 """Decades: the axis of the brackets spans at least 2.8 %."""
@@ -92,6 +96,8 @@ def bracket_figure(analysis: Analysis) -> Drawing | None:
     legend = list(contender_legend(analysis, [c.label for c in analysis.contenders], dashed=False))
     if any(row.known for row in rows):
         legend.append((swatch(PROVEN_PALE), "known before"))
+    if any(row.asked is not None for row in rows):
+        legend.append((legend_key(Style(INK, _ASKED, "o"), marker=False), "asked for"))
     if any(_wrong(row) for row in rows):
         legend.append((swatch(WRONG), "below a real pair: contradiction"))
     part = (
@@ -178,7 +184,7 @@ def _paint_row(axes: Axes, place: int, row: _Row, scale: LogScale, count: int) -
             axes.plot(ends[1:], [y], marker="x", markersize=7.0, markeredgewidth=2.0, color=WRONG)
     if row.asked is not None:
         at = scale.at(row.asked)
-        axes.plot([at, at], [place - 0.43, place + 0.43], color=INK, linewidth=1.2, linestyle=(0, (2, 1.5)))
+        axes.plot([at, at], [place - 0.43, place + 0.43], color=INK, linewidth=1.2, linestyle=(0, _ASKED))
 
 
 def _wrong(row: _Row) -> bool:

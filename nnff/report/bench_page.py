@@ -131,7 +131,7 @@ def render_bench_page(
     brackets = bracket_figure(found)
     cells = len(found.cells)
     blocks = instance_rows(found)
-    sources = list(dict.fromkeys(block.known_words for block in blocks if block.known_words))
+    sources = list(dict.fromkeys(block.known_source for block in blocks if block.known_source))
     context: dict[str, Any] = {
         "title": title,
         "summary": summary(found),

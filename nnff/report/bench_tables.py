@@ -79,7 +79,8 @@ class InstanceRows:
     epsilon: Shown
     delta: Shown | None
     known: tuple[Shown | None, Shown | None] | None
-    known_words: str
+    known_proven: bool
+    known_source: str
     cells: tuple[CellRow, ...]
 
 
@@ -187,9 +188,6 @@ def instance_rows(analysis: Analysis) -> list[InstanceRows]:
         solved = frame[frame["solved"]]
         fastest = solved["seconds"].min() if len(solved) > 1 else None
         lower, upper = number(first["known_lower"], at_least), number(first["known_upper"], at_most)
-        source = str(first["known_source"] or "")
-        if upper is not None and not first["known_proven"]:
-            source = f"{source}; upper value not proven" if source else "upper value not proven"
         blocks.append(
             InstanceRows(
                 str(instance),
@@ -197,7 +195,8 @@ def instance_rows(analysis: Analysis) -> list[InstanceRows]:
                 shown(float(first["epsilon"])),
                 number(first["delta"]),
                 None if lower is None and upper is None else (lower, upper),
-                source,
+                bool(first["known_proven"]) or upper is None,
+                str(first["known_source"] or ""),
                 tuple(_cell_row(row, fastest) for row in frame.itertuples()),
             )
         )

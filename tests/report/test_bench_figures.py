@@ -213,6 +213,17 @@ def test_what_was_known_lies_behind_the_bracket(bench_run):
     assert [text for _, text in known.legend] == ["highs", "known before"]
 
 
+def test_a_delta_that_was_asked_for_is_marked_and_named(bench_run):
+    asked = bracket_figure(analyse([bench_run(delta=2.25, outcome=Outcome.CERTIFIED)]))
+    assert "asked for" in [text for _, text in asked.legend]
+    for picture in asked.pictures:
+        low, high = (place_of(picture, words, "x") for words in ("1", "1.1"))
+        (line,) = (p for p in paths(picture, "var(--ink)") if len(p) == 2)
+        share = (math.log(2.25 / 2.0)) / math.log(1.1)
+        assert line[0, 0] == pytest.approx(low + share * (high - low), abs=0.5)
+    assert "asked for" not in [text for _, text in bracket_figure(analyse([bench_run()])).legend]
+
+
 def test_curves_join_what_differs_in_epsilon_alone_and_take_the_best_bounds(bench_run):
     curves = epsilon_curves(epsilon_runs(bench_run), {"pairs"})
     assert [curve.label for curve in curves] == ["a", "b"]

@@ -287,6 +287,20 @@ def test_where_nobody_solved_anything_no_speed_is_claimed(bench_run):
     assert "<td>\u2013</td><td>\u2013</td><td>\u2013</td>" in section(html, "speed-ups")
 
 
+def test_what_was_known_says_whence_and_whether_it_is_proven(bench_run):
+    facts = {"known_lower": 1.875, "known_upper": 2.125}
+    one = [bench_run(instance=name, known_source="all pairs", **facts) for name in "ab"]
+    text = words(section(render_bench_page(one), "instances"))
+    assert "Known: from all pairs." in text
+    assert text.count("known: 1.875 to 2.125") == 2
+    assert "not proven" not in text
+    two = [*one, bench_run(instance="c", known_source="a guess", known_proven=False, **facts)]
+    text = words(section(render_bench_page(two), "instances"))
+    assert "all pairs: a, b" in text
+    assert "a guess: c" in text
+    assert text.count("known: 1.875 to 2.125 (not proven)") == 1
+
+
 def test_without_runs_there_is_no_page(bench_run):
     with pytest.raises(DataError, match="no runs"):
         render_bench_page([])
