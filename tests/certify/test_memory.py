@@ -100,7 +100,7 @@ def test_ranges_and_cells_go_to_smaller_epsilons_only(lab):
 def test_known_cells_take_the_place_of_the_first_refinement(lab, monkeypatch):
     problem = hard_problem(lab)
     memory = Memory()
-    asked(problem, 0.4, memory=memory, gap=1e-3, time_limit=4)
+    asked(problem, 0.4, memory=memory, gap=1e-5, time_limit=4)
     known = memory.recall(problem, "relational").plan
     steps = []
     for name in ("first_plan", "adapt", "refine"):
@@ -111,7 +111,7 @@ def test_known_cells_take_the_place_of_the_first_refinement(lab, monkeypatch):
             return real(self, *arguments)
 
         monkeypatch.setattr(Relational, name, noted)
-    asked(problem, 0.39, memory=memory, gap=1e-3, time_limit=4)
+    asked(problem, 0.39, memory=memory, gap=1e-5, time_limit=4)
     assert [name for name, _ in steps[:2]] == ["first_plan", "adapt"]
     assert steps[1][1][0] is known
     assert all(name == "refine" for name, _ in steps[2:])
