@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,3 +63,5 @@ def bench_lab(tmp_path_factory):
         plugin_manager.cache_clear()
         yield place
     plugin_manager.cache_clear()
+    # The next module has a copy of its own.
+    sys.modules.pop("bench_lab", None)

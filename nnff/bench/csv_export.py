@@ -21,8 +21,8 @@ _SPREAD = {"phases": "phase_", "factors": "factor_", "extra": "extra_"}
 """Fields with a column for every name that occurs."""
 _LEFT_OUT = {"spec", "sizes", "bracket", *_SPREAD}
 _PHASES = [
-    *("start", "read", "data", "ranges", "attack", "encode", "compile", "transfer", "solve", "extract"),
-    *("replay", "refine", "enumerate", "crosscheck", "other", "extra", "finish"),
+    *("start", "read", "data", "ranges", "attack", "encode", "compile", "tighten", "transfer", "solve"),
+    *("extract", "replay", "refine", "enumerate", "crosscheck", "other", "extra", "finish"),
 ]
 
 

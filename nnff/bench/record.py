@@ -89,7 +89,7 @@ class RunRecord(_Record):
 
     Times are wall seconds.  `total_seconds` runs from before the process
     was started until it ended; `phases` split it (start, read, data, ranges, attack,
-    encode, compile, transfer, solve, extract, replay, refine, enumerate, other, extra, finish).
+    encode, compile, tighten, transfer, solve, extract, replay, refine, enumerate, other, extra, finish).
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -78,9 +78,9 @@ def test_a_delta_between_the_bounds_is_undecided_and_the_reason_is_told():
 
 def test_a_bracket_that_is_narrow_enough_is_closed_whatever_stopped_it():
     _, certificate = judged()
-    stopped = certificate.model_copy(update={"reason": Reason.NO_PROGRESS})
-    assert judge_certificate(stopped, spec()).outcome is Outcome.CLOSED
-    assert judge_certificate(stopped, spec(gap=certificate.gap / 2)).outcome is Outcome.OPEN
+    stopped = certificate.model_copy(update={"reason": Reason.NO_PROGRESS, "gap": 0.005})
+    assert judge_certificate(stopped, spec(gap=0.005)).outcome is Outcome.CLOSED
+    assert judge_certificate(stopped, spec(gap=0.004)).outcome is Outcome.OPEN
 
 
 def test_a_failure_after_a_violation_does_not_count_as_the_solvers():

@@ -41,7 +41,7 @@ def finished(bench_lab, tmp_path_factory):
 def test_a_suite_is_run_with_every_solver_and_the_answer_is_on_stdout(finished):
     folder, result = finished
     assert result.exit_code == 0, result.stderr
-    for word in ("highs", "cbc", "net-2", "net-3", "closed", "certified", "Noise of the machine"):
+    for word in ("highs", "cbc", "net-3", "net-4", "closed", "certified", "Noise of the machine"):
         assert word in result.stdout
     assert f"wrote {folder}/report.html" in result.stdout
     # Progress: one line per run, nothing of it on stdout.
@@ -55,11 +55,11 @@ def test_a_suite_is_run_with_every_solver_and_the_answer_is_on_stdout(finished):
     assert all((folder / record.log).is_dir() for record in store.records)
     assert list((folder / "claims").glob("?" * 16 + ".lock")) == []
     page = (folder / "report.html").read_text()
-    assert "net-3" in page
+    assert "net-4" in page
     with (folder / "runs.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert {(row["instance"], row["backend"]) for row in rows} == {
-        (instance, backend) for instance in ("net-2", "net-3") for backend in ("highs", "cbc")
+        (instance, backend) for instance in ("net-3", "net-4") for backend in ("highs", "cbc")
     }
 
 
@@ -147,13 +147,13 @@ def doctored(finished, tmp_path):
 
 def test_brackets_that_do_not_meet_fail_the_benchmark_and_are_named(doctored):
     def is_cbc(line):
-        return (line["spec"]["backend"], line["spec"]["instance"]) == ("cbc", "net-3")
+        return (line["spec"]["backend"], line["spec"]["instance"]) == ("cbc", "net-4")
 
     folder = doctored(is_cbc, delta_lower=0.0, delta_upper=1e-3)
     for command in (["bench", "report", folder], ["bench", "compare", folder, folder]):
         result = nnff(*command)
         assert result.exit_code == 1
-        assert "brackets do not meet: net-3: cbc (relational, seed 0) claims that no pair" in result.stderr
+        assert "brackets do not meet: net-4: cbc (relational, seed 0) claims that no pair" in result.stderr
         assert "0.001, but highs (relational, seed 0) has a real pair" in result.stderr
         assert nnff(*command, "--exit-zero").exit_code == 0
 
