@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BRACKETED = (
     trained_instance(Trained("price", "sigmoid", 16, 1), "l_2", 0.0),
     trained_instance(Trained("price", "tanh", 4, 1), "l_inf", 0.01),
+    trained_instance(Trained("price", "relu", 8, 1), "l_1", 0.03),
     trained_instance(Trained("price", "relu", 8, 1), "l_2", 0.03),
     trained_instance(Trained("above", "relu", 8, 1), "l_2", 0.03),
     trained_instance(Trained("price", "sigmoid", 4, 1), "l_2", 0.03),
@@ -103,7 +104,11 @@ def main() -> None:
             new = entry_of(ask(instance, strategy, options.time_limit), proven=strategy == "exhaustive")
             entries[instance.name] = merged(entries.get(instance.name), new, instance.name)
             print(instance.name, entries[instance.name]["lower"], entries[instance.name]["upper"], flush=True)
-    FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entries[name])}" for name in sorted(entries))
+    FILE.write_text(
+        f'{{\n "about": {json.dumps(content["about"])},\n "instances": {{\n{lines}\n }}\n}}\n',
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def quick(full: bool = False) -> Suite:  # noqa: ARG001, FBT001, FBT002 - the co
     instances = (
         trained_instance(Trained("price", "sigmoid", 16, 1), "l_2", 0.0, {"what": "B alone"}),
         trained_instance(Trained("price", "tanh", 4, 1), "l_inf", 0.01, {"what": "smooth"}),
-        trained_instance(Trained("price", "relu", 8, 1), "l_2", 0.03, {"what": "binaries"}),
+        trained_instance(Trained("price", "relu", 8, 1), "l_1", 0.03, {"what": "binaries"}),
         trained_instance(Trained("above", "relu", 8, 1), "l_2", 0.03, {"what": "decision"}, delta=0.65),
     )
     return Suite(

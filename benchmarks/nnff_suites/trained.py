@@ -7,6 +7,7 @@ every machine, whatever linear algebra is installed there.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -121,8 +122,8 @@ def load(trained: Trained) -> Network:
         layers.append(Layer(weight, flat[at : at + after], output if last else trained.activation))
         at += after
     if trained.task == "friedman":
-        # Uniform on [0, 1]: standard deviation 1 / sqrt(12).
-        scaling = Scaling(np.full(trained.inputs, 0.5), np.full(trained.inputs, 12**-0.5))
+        # Of the uniform distribution on [0, 1].  A root is rounded alike everywhere, a power is not.
+        scaling = Scaling(np.full(trained.inputs, 0.5), np.full(trained.inputs, 1 / math.sqrt(12)))
         names, output_name = tuple(f"x{i}" for i in range(1, trained.inputs + 1)), "y"
     else:
         scaling = Scaling(_stored("boston-center"), _stored("boston-scale"))
