@@ -22,7 +22,8 @@ def test_the_answer_is_for_people(nnff, place):
         "sensitive",
     ):
         assert word in result.stdout
-    assert "highs" in result.stdout
+    # Linear programs and our own arithmetic settle so small a network.
+    assert "no solve was needed" in result.stdout
     for word in ("fair", "compliant"):
         assert word not in result.stdout.lower()
     written = {path.name for path in (place / "out").iterdir()}
