@@ -61,7 +61,7 @@ class Memory:
     * *Cells* with their planes are facts about an activation, whatever the epsilon.  That they
       cover the ranges is not assumed: `nnff.encoding.cover` clips them and fills what they leave open.
       They go down as well: those of a smaller epsilon leave much open, and what fills it costs more than
-      it brings (docs/decisions/0030).
+      it brings (docs/decisions/0013).
     * *Pairs* are candidates.  They are moved into the ball, improved and replayed like any other.
 
     No bound is handed on, so every certificate rests on its own solves.  All of
