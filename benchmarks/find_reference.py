@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nnff.certification import Certificate
 
 BRACKETED = (
+    trained_instance(Trained("price", "sigmoid", 8, 1), "l_2", 0.0),
     trained_instance(Trained("price", "sigmoid", 16, 1), "l_2", 0.0),
     trained_instance(Trained("price", "tanh", 4, 1), "l_inf", 0.01),
     trained_instance(Trained("price", "relu", 8, 1), "l_1", 0.03),

@@ -1,9 +1,9 @@
 """Suite `solvers`: one factor at a time from a center point; the whole grid on demand.
 
-The center is the largest sigmoid network that the default solver closes to 1 % within the limit with some
-time to spare (one hidden layer of 8, weighted l_2, eps = .03): the activation of the founding paper, with
-easier and harder neighbours in every direction.  A center that everybody
-solves at once, or nobody, would show nothing.
+The center is the largest sigmoid network that the default solver closed to 1 % well within the limit when
+the suite was made (one hidden layer of 8, weighted l_2, eps = .03): the activation of the founding paper,
+with easier and harder neighbours in every direction.  A center that everybody solves
+at once, or nobody, would show nothing.
 """
 
 from __future__ import annotations

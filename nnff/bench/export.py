@@ -7,11 +7,10 @@ import re
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from nnff.certification.certify import closed_form
 from nnff.encoding import encoding_strategy
 from nnff.errors import ConfigError, UnknownNameError
 from nnff.milp.mps import read_mps, write_mps
-from nnff.ranges import interval_ranges
+from nnff.ranges import closed_form, linear_ranges
 from nnff.similarity import Relation
 
 if TYPE_CHECKING:
@@ -63,8 +62,8 @@ def export_mps(
 ) -> tuple[Path, ...]:
     """Write the first-round MILP of every instance of which something is known.
 
-    The MILP is that of strategy ``relational`` before any refinement: interval ranges and the coarsest
-    cells.  Beside each ``NAME.mps.gz`` stands a ``NAME.json``, and a ``README.txt`` explains both.
+    The MILP is that of strategy ``relational`` before anything is refined: ranges by intervals and linear
+    bounds, no tightening by LPs, the coarsest cells.  Beside each ``NAME.mps.gz`` stands a ``NAME.json``, and a ``README.txt`` explains both.
     Equal instances give equal files.
 
     Parameters
@@ -142,7 +141,7 @@ def _file_name(name: str) -> str:
 def _export(suite: Suite, instance: Instance, path: Path) -> dict[str, Any]:
     """Encode and write one instance; return its facts."""
     problem = instance.build().problem()
-    ranges = interval_ranges(problem)
+    ranges = linear_ranges(problem)
     strategy = encoding_strategy(STRATEGY, problem, ranges)
     encoded = strategy.encode(strategy.first_plan())
     write_mps(encoded.matrix, path)

@@ -14,6 +14,7 @@ from nnff.bench.schedule import Choices, schedule
 from nnff.certification import certify
 from nnff.certification.attack import attack
 from nnff.errors import DataError, UnknownNameError
+from nnff.ranges import closed_form, interval_ranges
 from nnff_suites.founding import boston_rows
 from nnff_suites.questions import METRICS, boston_metric, friedman_question, whole_number_question
 from nnff_suites.reference import reference, reference_pairs
@@ -77,8 +78,9 @@ def test_quick_is_quick_and_shows_one_of_each():
     assert sum(instance.epsilon == 0 for instance in suite.instances) == 1
     [decision] = [instance for instance in suite.instances if instance.delta is not None]
     assert decision.build().network.layers[-1].activation_name == "sigmoid"
-    # Neither the closed form (.72) nor a lucky pair answers it: the solvers have to.
-    assert decision.known.upper < decision.delta < 0.7
+    # It holds, and the closed form over interval ranges does not say so.
+    problem = decision.build().problem()
+    assert decision.known.upper < decision.delta < closed_form(problem, interval_ranges(problem))
 
 
 @pytest.mark.parametrize("name", ["solvers", "strategies", "scaling"])
