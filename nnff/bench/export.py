@@ -63,8 +63,8 @@ def export_mps(
     """Write the first-round MILP of every instance of which something is known.
 
     The MILP is that of strategy ``relational`` before anything is refined: ranges by intervals and linear
-    bounds, no tightening by LPs, the coarsest cells.  Beside each ``NAME.mps.gz`` stands a ``NAME.json``, and a ``README.txt`` explains both.
-    Equal instances give equal files.
+    bounds, no tightening by LPs, the coarsest cells.  Beside each ``NAME.mps.gz`` stands a ``NAME.json``, and
+    a ``README.txt`` explains both.  Equal instances give equal files.
 
     Parameters
     ----------
