@@ -35,7 +35,7 @@ PUBLIC = {
 }
 
 
-def run_all(instance, combinations, time_limit=2.0, gap=1e-3):
+def run_all(instance, combinations, time_limit=1.5, gap=1e-3):
     """One certificate per combination of strategy and solver."""
     question = instance.build()
     return {
