@@ -97,6 +97,8 @@ def networks(full: bool = False) -> Suite:  # noqa: FBT001, FBT002 - the contrac
         "at most an hour with two jobs",
         instances=public_instances(data_folder(), full=full),
         time_limit=20.0,
+        control="GC-3-age",
+        published=("nnff_suites:fairify", "nnff_suites:benussi"),
     )
 
 
