@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +14,6 @@ from nnff.certification.attack import attack, polish
 from nnff.certification.bracket import Bracket
 from nnff.certification.certificate import (
     Certificate,
-    DomainRecord,
-    EncodingRecord,
-    MetricRecord,
-    ModelRecord,
     RangeStep,
     Reason,
     Trust,
@@ -30,12 +24,18 @@ from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
 from nnff.certification.memory import Memory, WarmStart, both
+from nnff.certification.records import (
+    domain_record,
+    encoding_record,
+    environment_record,
+    metric_record,
+    model_record,
+)
 from nnff.certification.tighten import describe
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
 from nnff.network import Scaling
-from nnff.plugin import Kind, plugin_manager
 from nnff.problem import Problem
 from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
 from nnff.solver import SolveControl, SolverBackend
@@ -447,16 +447,11 @@ def _certificate(
         closed_form=closed,
         strategy=strategy,
         trust=trust,
-        metric=_metric_record(problem),
-        domain=_domain_record(problem.domain),
-        model=ModelRecord(
-            source=problem.network.source,
-            fingerprint=problem.network.fingerprint,
-            architecture=problem.network.architecture,
-            output_name=problem.network.output_names[0],
-        ),
+        metric=metric_record(problem),
+        domain=domain_record(problem.domain),
+        model=model_record(problem.network),
         sensitive_features=list(sensitive_features),
-        encoding=_encoding_record(outcome),
+        encoding=None if outcome.encoded is None else encoding_record(outcome.encoded),
         ranges=steps,
         rounds=bracket.round,
         runs=outcome.runs,
@@ -464,55 +459,6 @@ def _certificate(
         seconds=seconds,
         phases=run.phases,
         bracket=bracket.history,
-        environment=_environment(),
+        environment=environment_record(),
         config=dict(config or {}),
     )
-
-
-def _metric_record(problem: Problem) -> MetricRecord:
-    metric = problem.metric
-    found = plugin_manager().found(Kind.METRIC).get(metric.name)
-    return MetricRecord(
-        name=metric.name,
-        distribution=f"{found.distribution} {found.distribution_version}" if found else "not a plugin",
-        parameters=metric.parameters,
-        relation=metric.relation.value,
-        looseness=metric.looseness,
-        center=problem.coordinates.center.tolist(),
-        scale=problem.coordinates.scale.tolist(),
-    )
-
-
-def _domain_record(domain: Domain) -> DomainRecord:
-    names = np.array(domain.feature_names)
-    return DomainRecord(
-        feature_names=list(domain.feature_names),
-        lower=domain.lower.tolist(),
-        upper=domain.upper.tolist(),
-        integer=names[domain.integer].tolist(),
-        immutable=names[domain.immutable].tolist(),
-        points=domain.n_points,
-    )
-
-
-def _encoding_record(outcome: LoopOutcome) -> EncodingRecord | None:
-    if outcome.encoded is None:
-        return None
-    matrix = outcome.encoded.matrix
-    return EncodingRecord(
-        rows=matrix.n_rows,
-        columns=matrix.n_columns,
-        integers=matrix.n_integers,
-        nonzeros=matrix.n_nonzeros,
-        cells=outcome.encoded.cells,
-        fingerprint=matrix.fingerprint,
-    )
-
-
-def _environment() -> dict[str, str]:
-    packages = ("nnff", "pyomo", "numpy", "scipy")
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in packages},
-    }

@@ -214,6 +214,8 @@ def run_loop(
         if _over(outcome, bracket, settings, control):
             return outcome
         if result.x is None:
+            # A solver that stops a hair early has used up the time all the same.
+            outcome.reason = Reason.TIME_LIMIT if result.limit is Limit.TIME else Reason.NO_PROGRESS
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
             return outcome
         output_scale = float(abs(problem.network.output_scaling.scale[0]))

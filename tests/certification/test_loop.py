@@ -8,13 +8,14 @@ import time
 import pytest
 
 from nnff.certification import Reason, Verdict, certify
+from nnff.certification import loop as loop_module
 from nnff.certification.bracket import Bracket
 from nnff.certification.loop import LoopSettings, precision
 from nnff.domain import Domain
 from nnff.encoding.strategy import Relational
 from nnff.network import Layer, Network
 from nnff.similarity import metric
-from nnff.solver import SolveControl
+from nnff.solver import Limit, SolveControl, SolveResult, Termination
 
 # The logit stays above 0, so that the closed form alone does not decide.
 NETWORK = Network((Layer([[1.3, -0.8, 0.5]], [3.0], "sigmoid"),))
@@ -107,3 +108,14 @@ def test_nothing_left_to_refine_ends_it():
     assert result.rounds == 1
     # The rest is the ball's looseness and what bounds are weakened by.
     assert result.gap < 1e-3
+
+
+def test_a_solver_that_used_up_its_time_without_a_point_is_a_matter_of_time(monkeypatch):
+    def pointless(backend, *_rest):
+        return SolveResult(Termination.LIMIT, backend.name, "0", raw_status="time", limit=Limit.TIME)
+
+    monkeypatch.setattr(loop_module, "guarded_solve", pointless)
+    result = on_square(CURVED, gap=0.0)
+    assert result.reason is Reason.TIME_LIMIT
+    assert "without a point" in result.detail
+    assert 0 < result.delta_lower <= result.delta_upper < float("inf")
