@@ -97,7 +97,9 @@ def gap_text(gap: float) -> str:
     """Return a relative gap in per cent, rounded up."""
     if not math.isfinite(gap):
         return "" if math.isnan(gap) else "inf"
-    return f"> {100 * _NO_GAP:.0f} %" if gap > _NO_GAP else f"{rounded_up(100 * gap, 2)} %"
+    if gap > _NO_GAP:
+        return f"> {100 * _NO_GAP:.0f} %"
+    return f"{math.ceil(100 * gap)} %" if gap >= 1 else f"{rounded_up(100 * gap, 2)} %"
 
 
 def ratio_text(ratio: float, bound: str = "") -> str:

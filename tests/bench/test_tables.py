@@ -184,7 +184,16 @@ class TestTexts:
 
     @pytest.mark.parametrize(
         ("gap", "text"),
-        [(0, "0 %"), (0.01, "1 %"), (0.0101, "1.1 %"), (5e9, "> 1000 %"), (math.inf, "inf"), (math.nan, "")],
+        [
+            (0, "0 %"),
+            (0.01, "1 %"),
+            (0.0101, "1.1 %"),
+            (0.872, "88 %"),
+            (2.6012, "261 %"),
+            (5e9, "> 1000 %"),
+            (math.inf, "inf"),
+            (math.nan, ""),
+        ],
     )
     def test_gaps_are_rounded_up(self, gap, text):
         assert gap_text(gap) == text
