@@ -12,16 +12,14 @@ from nnff.bench.benchmark import Happening
 from nnff.bench.contender import Names
 from nnff.bench.record import Outcome
 from nnff.bench.table import seconds_text
-from nnff.cli.console import plain_table, stderr_console
+from nnff.cli.console import plain_table
+from nnff.cli.live import LiveDisplay
 from nnff.report.numbers import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
-    from typing import Self
 
     from rich.console import Console, RenderableType
-    from rich.live import Live
 
     from nnff.bench.benchmark import News
     from nnff.bench.record import RunRecord, RunSpec
@@ -60,7 +58,7 @@ class _Running:
     phase: str = "start"
 
 
-class BenchTable:
+class BenchTable(LiveDisplay):
     """Shows how far a benchmark is.
 
     Use as a context manager and pass `tell` as ``on_news``; it may be called from any thread.
@@ -77,6 +75,8 @@ class BenchTable:
         Default: stderr.
     """
 
+    _refresh_per_second = 4
+
     def __init__(
         self,
         specs: Sequence[RunSpec],
@@ -85,9 +85,7 @@ class BenchTable:
         quiet: bool = False,
         console: Console | None = None,
     ) -> None:
-        self._console = stderr_console() if console is None else console
-        self._quiet = quiet
-        self._live: Live | None = None
+        super().__init__(quiet=quiet, console=console)
         self._names = Names(specs)
         self._began = time.monotonic()
         self._stopping = False
@@ -98,26 +96,6 @@ class BenchTable:
             self._rows.setdefault(self._label(spec), _Row()).total += 1
         for record in finished:
             self._rows[self._label(record.spec)].records[record.key] = record
-
-    def __enter__(self) -> Self:
-        if not self._quiet and self._console.is_terminal:
-            from rich.live import Live  # noqa: PLC0415 - only terminals need it
-
-            self._live = Live(
-                get_renderable=self._render, console=self._console, refresh_per_second=4, transient=True
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     @property
     def done(self) -> int:

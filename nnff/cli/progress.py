@@ -7,15 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from nnff.cli.answer import gap_text
-from nnff.cli.console import stderr_console
+from nnff.cli.live import LiveDisplay
 from nnff.report.numbers import at_least, at_most
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from rich.console import Console
-    from rich.live import Live
     from rich.text import Text
 
     from nnff.certification.progress import CertifyProgress
@@ -26,7 +22,7 @@ _LOG_EVERY = 10.0
 """Seconds between two log lines where stderr is no terminal."""
 
 
-class ProgressLine:
+class ProgressLine(LiveDisplay):
     """Shows what a run is doing: one live line on a terminal, now and then a log line elsewhere.
 
     Use as a context manager and pass `update` as ``on_progress``; it may be
@@ -43,34 +39,12 @@ class ProgressLine:
     """
 
     def __init__(self, title: str = "", *, quiet: bool = False, console: Console | None = None) -> None:
-        self._console = stderr_console() if console is None else console
-        self._quiet = quiet
-        self._live: Live | None = None
+        super().__init__(quiet=quiet, console=console)
         self._latest: CertifyProgress | None = None
         self._began = time.monotonic()
         self._logged = self._began
         self._stopping = False
         self.title = title
-
-    def __enter__(self) -> Self:
-        if not self._quiet and self._console.is_terminal:
-            from rich.live import Live  # noqa: PLC0415 - only terminals need it
-
-            self._live = Live(
-                get_renderable=self._render, console=self._console, refresh_per_second=8, transient=True
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def begin(self, title: str) -> None:
         """Start anew with another title: clock at zero, no report yet."""

@@ -12,7 +12,6 @@ from markupsafe import Markup
 from nnff.bench.analysis import analyse
 from nnff.bench.cells import last_tries
 from nnff.bench.published import published_tables
-from nnff.errors import ConfigError
 from nnff.report.bench_brackets import bracket_figure
 from nnff.report.bench_epsilon import epsilon_figure
 from nnff.report.bench_factors import factor_figures
@@ -32,7 +31,7 @@ from nnff.report.bench_tables import (
 )
 from nnff.report.bench_words import agreement, count, limits_of_benchmark, summary
 from nnff.report.numbers import percent
-from nnff.report.report import page_environment
+from nnff.report.report import page_environment, write_whole
 from nnff.report.svg import printable
 
 if TYPE_CHECKING:
@@ -81,13 +80,7 @@ def write_bench_page(
     """
     target = Path(path)
     html = render_bench_page(records, suites=suites, title=title, command=command, analysis=analysis)
-    temporary = target.with_name(target.name + ".part")
-    try:
-        temporary.write_bytes(html.encode("utf-8", errors="replace"))
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ConfigError(f"the page cannot be written to {target}: {error.strerror or error}") from error
+    write_whole(target, html, "page")
 
 
 def render_bench_page(

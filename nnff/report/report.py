@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nnff.certification.certificate import Certificate, SolverRun
     from nnff.certification.curve import Curve
 
-__all__ = ["DEFAULT_TITLE", "page_environment", "render_report", "write_report"]
+__all__ = ["DEFAULT_TITLE", "page_environment", "render_report", "write_report", "write_whole"]
 
 DEFAULT_TITLE = "How far apart can the outputs for two similar inputs be?"
 
@@ -86,13 +86,33 @@ def write_report(
         command=command,
         title=title,
     )
+    write_whole(target, html, "report")
+
+
+def write_whole(target: Path, html: str, what: str) -> None:
+    """Write a page, whole or not at all.
+
+    Parameters
+    ----------
+    target
+        The file.
+    html
+        Its content.
+    what
+        What it is, for the error.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be written; what was there before is there still.
+    """
     temporary = target.with_name(target.name + ".part")
     try:
         temporary.write_bytes(html.encode("utf-8", errors="replace"))
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise ConfigError(f"the report cannot be written to {target}: {error.strerror or error}") from error
+        raise ConfigError(f"the {what} cannot be written to {target}: {error.strerror or error}") from error
 
 
 def render_report(
