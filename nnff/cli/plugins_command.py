@@ -46,7 +46,7 @@ def plugins(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """List solvers, metrics, network readers and data sets, and whether they work here.
+    """List solvers, metrics, network readers, data sets and benchmark suites, and whether they work here.
 
     A broken plugin is reported and does not stop the others; the exit code is 0.
     """

@@ -13,9 +13,10 @@ from nnff.encoding.planes import Quantity, candidate_slopes, evaluate, plane_shi
 from nnff.values import FloatArray, IntArray, frozen_array
 
 if TYPE_CHECKING:
-    from nnff.network import Activation
+    from nnff.network import Activation, Network
+    from nnff.ranges import Ranges
 
-__all__ = ["Cell", "CellPlan", "Neuron", "Side", "make_cells", "split_boxes"]
+__all__ = ["Cell", "CellPlan", "Neuron", "Side", "make_cells", "rectangles", "split_boxes"]
 
 Neuron = tuple[int, int]
 """(layer, index), both zero-based."""
@@ -51,6 +52,19 @@ class Cell:
 
 CellPlan = Mapping[Neuron, tuple[Cell, ...]]
 """The cells of every smooth neuron that has any."""
+
+
+def rectangles(network: Network, ranges: Ranges, layer: int) -> FloatArray:
+    """Return what the cells of a layer's neurons cover: (m_lo, m_hi, D_lo, D_hi), shape (neurons, 4).
+
+    At the output only D >= 0 matters: the objective is the difference of a non-decreasing
+    function, and swapping the pair turns D into -D.
+    """
+    known = ranges.layers[layer]
+    least = known.difference_lower
+    if layer == len(network.layers) - 1:
+        least = np.maximum(least, 0.0)
+    return np.stack([known.midpoint_lower, known.midpoint_upper, least, known.difference_upper], axis=1)
 
 
 def make_cells(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.encoding.cells import Cell, CellPlan, Neuron, make_cells
+from nnff.encoding.cells import Cell, CellPlan, Neuron, make_cells, rectangles
 from nnff.values import frozen_array
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def clip_plan(
     """
     clipped: dict[Neuron, tuple[Cell, ...]] = {}
     for key, cells in plan.items():
-        limits = _limits(ranges, key, output=key[0] == len(network.layers) - 1)
+        limits = rectangles(network, ranges, key[0])[key[1]]
         left: list[Cell] = []
         renewed: list[tuple[int, Cell]] = []
         own = (boxes or {}).get(key) or [cell.box for cell in cells]
@@ -61,8 +61,8 @@ def clip_plan(
         if renewed:
             g = network.layers[key[0]].activation
             parents = [cell for _, cell in renewed]
-            rectangles = [left[place].box for place, _ in renewed]
-            new = make_cells(g, rectangles, tuple(parents[0].planes), parents)
+            parts = [left[place].box for place, _ in renewed]
+            new = make_cells(g, parts, tuple(parents[0].planes), parents)
             for (place, _), cell in zip(renewed, new, strict=True):
                 left[place] = cell
         # Empty only if the ranges exclude everything, which nothing that holds does.
@@ -75,19 +75,6 @@ def _within(box: FloatArray, limit: FloatArray) -> FloatArray:
     low, high = np.maximum(box[::2], limit[::2]), np.minimum(box[1::2], limit[1::2])
     high = np.maximum(low, high)
     return np.array([low[0], high[0], low[1], high[1]])
-
-
-def _limits(ranges: Ranges, key: Neuron, *, output: bool) -> FloatArray:
-    known, j = ranges.layers[key[0]], key[1]
-    low = float(known.difference_lower[j])
-    return np.array(
-        [
-            known.midpoint_lower[j],
-            known.midpoint_upper[j],
-            max(low, 0.0) if output else low,
-            known.difference_upper[j],
-        ]
-    )
 
 
 def _clipped(box: FloatArray, limits: FloatArray) -> FloatArray | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.encoding.cells import Cell, Side, make_cells
+from nnff.encoding.cells import Cell, Side, make_cells, rectangles
 from nnff.encoding.refine import NARROWEST_CELL
 from nnff.encoding.relational import cell_sides
 
@@ -39,16 +39,11 @@ def cover_plan(
         Cells of this problem, of which what `plan` leaves open is made.
     """
     result: dict[Neuron, tuple[Cell, ...]] = {}
-    for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
+    for index, layer in enumerate(network.layers):
         if not layer.activation.smooth:
             continue
-        least = known.difference_lower
-        if index == len(network.layers) - 1:
-            least = np.maximum(least, 0.0)  # as in `nnff.encoding.relational.initial_plan`
-        ends = (known.midpoint_lower, known.midpoint_upper, least, known.difference_upper)
         sides = cell_sides(network, index)
-        for j in range(layer.n_outputs):
-            limits = np.array([end[j] for end in ends])
+        for j, limits in enumerate(rectangles(network, ranges, index)):
             result[index, j] = cover(
                 layer.activation, plan.get((index, j), ()), limits, sides, fallback.get((index, j), ())
             )

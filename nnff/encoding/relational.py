@@ -21,7 +21,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from nnff.encoding.affine import write_affine
-from nnff.encoding.cells import Cell, CellPlan, Neuron, Side, make_cells
+from nnff.encoding.cells import Cell, CellPlan, Neuron, Side, make_cells, rectangles
 from nnff.encoding.encoded import CellPoint, Encoded, NeuronColumns
 from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_pair
@@ -86,27 +86,23 @@ def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, .
 
     With more than `_MOST_SPLIT` smooth hidden neurons no neuron is split before refinement asks for
     it: no solver branches on so many, and their relaxation is nearly as tight without.
-    At the output only D >= 0 matters: the objective is the difference of a
-    non-decreasing function and swapping the pair turns D into -D.  Its one neuron
+    At the output only D >= 0 matters (`nnff.encoding.cells.rectangles`).  Its one neuron
     is cut in m where it bends instead, because its error is the objective's own
     (measured in docs/decisions: fewer rounds and nodes on seven public networks).
     """
     network = problem.network
     smooth = sum(layer.n_outputs for layer in network.layers[:-1] if layer.activation.smooth)
     plan: dict[Neuron, tuple[Cell, ...]] = {}
-    for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
+    for index, layer in enumerate(network.layers):
         if not layer.activation.smooth:
             continue
         output = index == len(network.layers) - 1
         boxes: list[FloatArray] = []
         owners: list[int] = []
-        for j in range(layer.n_outputs):
-            m = (known.midpoint_lower[j], known.midpoint_upper[j])
-            low, high = known.difference_lower[j], known.difference_upper[j]
+        for j, (*m, low, high) in enumerate(rectangles(network, ranges, index)):
             if output:
                 inner = bend_width(layer.activation) / np.sqrt(2) * _OUTPUT_CUTS
                 places = [m[0], *inner[(inner > m[0]) & (inner < m[1])], m[1]]
-                low = max(low, 0.0)
                 pieces = [(a, b, low, high) for a, b in itertools.pairwise(places)]
             elif low < 0 < high and smooth <= _MOST_SPLIT:
                 pieces = [(*m, low, 0.0), (*m, 0.0, high)]
