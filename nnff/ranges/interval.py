@@ -199,8 +199,8 @@ def closed_form(problem: Problem, ranges: Ranges) -> float:
 
     The output difference h of the last layer lies in its `difference_range`;
     for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
-    a linear one Dout, less where the output's midpoint range excludes 0.  For ranges
-    with a floor, the bound of the pairs that they hold.
+    a linear one Dout, less where the output's midpoint range excludes 0; for others Dout times a slope.
+    For ranges with a floor, the bound of the pairs that they hold.
     """
     g = problem.network.layers[-1].activation
     low, high = difference_range(g, ranges.layers[-1])
