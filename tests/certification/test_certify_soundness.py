@@ -117,7 +117,7 @@ def test_both_strategies_bracket_a_small_network_of_each_activation(lab, name):
     network = lab.network(np.random.default_rng(3), [3, 5, 1], (name, "identity"), gain=1.5)
     domain, similar = Domain.from_box([-1] * 3, [1] * 3), metric("weighted-lp", p="inf")
     relational = certify(network, domain, similar, 0.2, time_limit=20)
-    twin = certify(network, domain, similar, 0.2, time_limit=1.5, strategy="twin")
+    twin = certify(network, domain, similar, 0.2, time_limit=1.0, strategy="twin")
     assert relational.reason is Reason.GAP_CLOSED
     assert twin.delta_lower <= relational.delta_upper
     assert relational.delta_lower <= twin.delta_upper
