@@ -1,4 +1,4 @@
-"""Weighted l_p metrics for p = 1, 2 and infinity."""
+"""Weighted l_p metrics for every p from 1 to infinity."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from nnff.similarity import (
 )
 from nnff.values import ContentValue, FloatArray, frozen_array
 from nnff_metrics.lp_ball import largest_point, upper_bound
+from nnff_metrics.power_tangents import power_looseness, tangent_count, write_power_ball
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from nnff.similarity import RowWriter, Variable
 
 __all__ = ["WeightedLp"]
-
-_SUPPORTED = (1.0, 2.0, math.inf)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -43,25 +42,26 @@ class WeightedLp(ContentValue, Metric):
     A weight of 0 makes a feature free: the metric does not see it, and people who
     differ in nothing else are at distance 0.
 
-    The rows are exact for p = 1, for p = inf, and for p = 2 when at most one feature has a weight.
-    Otherwise p = 2 uses the lifted polyhedral ball of `nnff.similarity.ball`.
+    The rows are exact for p = 1, for p = inf, and when at most one feature has a weight.
+    Otherwise p = 2 uses the lifted polyhedral ball of `nnff.similarity.ball`, and every other p tangents of
+    ``|d_i|^p`` (`nnff_metrics.power_tangents`).
 
     Parameters
     ----------
     p
-        1, 2 or infinity (``math.inf`` or ``"inf"``).
+        At least 1, or infinity (``math.inf`` or ``"inf"``).
     weights
         theta: one weight per feature, or a mapping from feature names to weights (1 for those
         it does not mention); default: all 1.  Finite, not negative, inside the root.
     free
         Names or zero-based indices of features that get weight 0, whatever `weights` says.
     looseness
-        How much larger than the ball the rows for p = 2 may be, relative.
+        How much larger than the ball the rows may be, relative, where they are not exact.
 
     Raises
     ------
     SimilarityError
-        If p is not supported or a weight or the looseness makes no sense.
+        If p is below 1 or a weight or the looseness makes no sense.
     """
 
     name: ClassVar[str] = "weighted-lp"
@@ -91,7 +91,7 @@ class WeightedLp(ContentValue, Metric):
         if weights is not None:
             weights = dict(weights) if isinstance(weights, tuple) else weights.tolist()
         return {
-            "p": "inf" if self.p == math.inf else int(self.p),
+            "p": "inf" if self.p == math.inf else int(self.p) if self.p.is_integer() else self.p,
             "weights": weights,
             "free": list(self.free),
             "looseness": self.requested_looseness,
@@ -100,12 +100,14 @@ class WeightedLp(ContentValue, Metric):
     @property
     def looseness(self) -> float:
         """Relative excess radius of the rows, as achieved; before `bind`, as asked for."""
-        if self.p != 2:  # noqa: PLR2004
+        if self.p in {1, math.inf}:
             return 0.0
         if not self._bound:
             return self.requested_looseness
         seen = int(np.count_nonzero(self._theta))
-        return ball_looseness(seen, rotation_steps(seen, self.requested_looseness))
+        if self.p == 2:  # noqa: PLR2004
+            return ball_looseness(seen, rotation_steps(seen, self.requested_looseness))
+        return power_looseness(self.p, seen, self._tangents)
 
     def bind(self, feature_names: tuple[str, ...]) -> WeightedLp:
         """Resolve names and fill in weights of 1; see `Metric.bind`."""
@@ -129,23 +131,28 @@ class WeightedLp(ContentValue, Metric):
                     f"the feature {feature_names[index]!r} is free and has a weight; it can only be one"
                 )
             theta[index] = 0.0
-        return type(self)(self.p, theta, (), self.requested_looseness)
+        bound = type(self)(self.p, theta, (), self.requested_looseness)
+        # A looseness that takes too many tangents is refused here, not in the middle of a run.
+        _ = bound.looseness
+        return bound
 
     def distance(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return the distances; see `Metric.distance`.
 
-        The squares for p = 2 are taken relative to the largest term, so that they
-        neither overflow nor vanish.
+        Powers are taken relative to the largest term, so that they neither overflow nor vanish.
         """
         gap = np.abs(np.asarray(y, dtype=np.float64) - np.asarray(x, dtype=np.float64))
         if self.p == 1:
             return np.asarray((self._theta * gap).sum(axis=-1))
         if self.p == math.inf:
             return np.asarray((self._theta * gap).max(axis=-1))
-        terms = np.sqrt(self._theta) * gap
+        euclidean = self.p == 2  # noqa: PLR2004
+        terms = (np.sqrt(self._theta) if euclidean else self._theta ** (1 / self.p)) * gap
         largest = terms.max(axis=-1, keepdims=True)
         relative = terms / np.where(largest > 0, largest, 1.0)
-        return np.asarray(largest[..., 0] * np.sqrt((relative * relative).sum(axis=-1)))
+        if euclidean:
+            return np.asarray(largest[..., 0] * np.sqrt((relative * relative).sum(axis=-1)))
+        return np.asarray(largest[..., 0] * (relative**self.p).sum(axis=-1) ** (1 / self.p))
 
     def encode(self, rows: RowWriter, difference: Sequence[Variable], epsilon: float) -> None:
         """Write the ball; see `Metric.encode`."""
@@ -155,6 +162,8 @@ class WeightedLp(ContentValue, Metric):
             _write_sum(rows, seen, radius)
         elif self.p == math.inf:
             _write_intervals(rows, seen, radius)
+        elif self.p != 2:  # noqa: PLR2004
+            write_power_ball(rows, seen, self.p, radius, self._tangents)
         else:
             forms = [[(_root_down(theta), d)] for theta, d in seen]
             # The looseness that is reported, not the one asked for: the two lead to the same rows,
@@ -176,6 +185,11 @@ class WeightedLp(ContentValue, Metric):
         return np.where(self._theta > 0, found * factor[:, None], found)
 
     @property
+    def _tangents(self) -> int:
+        """Steps of the tangents that all features together need, also where fewer can move."""
+        return tangent_count(self.p, int(np.count_nonzero(self._theta)), self.requested_looseness)
+
+    @property
     def _bound(self) -> bool:
         return isinstance(self.weights, np.ndarray) and not self.free
 
@@ -192,8 +206,8 @@ def _checked_p(p: float | str) -> float:
         value = math.nan if isinstance(p, bool) else float(p)
     except (TypeError, ValueError):
         value = math.nan
-    if value not in _SUPPORTED:
-        raise SimilarityError(f"p is {p!r}; supported are 1, 2 and 'inf'")
+    if not value >= 1:
+        raise SimilarityError(f"p is {p!r}; it must be a number of at least 1, or 'inf'")
     return value
 
 
