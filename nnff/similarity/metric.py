@@ -95,7 +95,8 @@ class Metric(ABC):
 
         Returns
         -------
-        Distances, shape (...).
+        Distances, shape (...); infinite for inputs that are not similar however large epsilon
+        is, because a feature must match exactly.
         """
 
     @abstractmethod

@@ -21,4 +21,14 @@ def nnff_metrics() -> list[PluginSpec]:
             "nnff_metrics.mahalanobis:Mahalanobis",
             "sqrt(difference' S difference), S positive semi-definite",
         ),
+        PluginSpec(
+            "tolerance",
+            "nnff_metrics.tolerance:Tolerance",
+            "largest difference / tolerance; 0: exact match, inf: free",
+        ),
+        PluginSpec(
+            "composite",
+            "nnff_metrics.composite:Composite",
+            "a metric of its own for each group of features; exact match or free for others",
+        ),
     ]

@@ -52,7 +52,8 @@ class Mahalanobis(ContentValue, Metric):
     S is factored once, ``S = L L'``, and from then on L is the truth: the distance is
     ``|L' (y - x)|_2``, and the rows, bounds and attack directions are about the same L.
     It differs from S by a few roundings of S's largest eigenvalue.  Eigenvalues that are zero
-    up to rounding are dropped; what lies in their directions is unconstrained, as it is in S.
+    up to rounding, below 32 n 2^-53 times the largest, are dropped; what lies in their directions is
+    unconstrained, as it is in S.  That is sound whatever the true rank: a dropped direction only adds pairs.
 
     Parameters
     ----------

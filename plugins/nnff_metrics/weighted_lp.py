@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nnff.domain import feature_indices
-from nnff.errors import DomainError, SimilarityError
+from nnff.errors import SimilarityError
 from nnff.similarity import (
     Metric,
     ball_looseness,
@@ -24,6 +22,7 @@ from nnff.similarity import (
     write_ball,
 )
 from nnff.values import ContentValue, FloatArray, frozen_array
+from nnff_metrics.by_feature import checked_features, feature_index
 from nnff_metrics.lp_ball import largest_point, upper_bound
 from nnff_metrics.power_tangents import power_looseness, tangent_count, write_power_ball
 
@@ -81,7 +80,7 @@ class WeightedLp(ContentValue, Metric):
         put = object.__setattr__
         put(self, "p", _checked_p(p))
         put(self, "weights", _checked_weights(weights))
-        put(self, "free", _checked_free(free))
+        put(self, "free", checked_features(free, "a free feature"))
         put(self, "requested_looseness", checked_looseness(looseness))
 
     @property
@@ -117,7 +116,7 @@ class WeightedLp(ContentValue, Metric):
         if isinstance(self.weights, tuple):
             named = dict(self.weights)
             for name, weight in named.items():
-                theta[_index(name, feature_names, "weights")] = weight
+                theta[feature_index(name, feature_names, "weights")] = weight
         elif self.weights is not None:
             if len(self.weights) != n:
                 raise SimilarityError(
@@ -125,7 +124,7 @@ class WeightedLp(ContentValue, Metric):
                 )
             theta[:] = self.weights
         for feature in self.free:
-            index = _index(feature, feature_names, "free")
+            index = feature_index(feature, feature_names, "free")
             if named.get(feature_names[index], 0.0) > 0:
                 raise SimilarityError(
                     f"the feature {feature_names[index]!r} is free and has a weight; it can only be one"
@@ -245,30 +244,10 @@ def _checked_weight(weight: Any, feature: int | str) -> float:
     return value
 
 
-def _checked_free(free: Sequence[int | str] | int | str) -> tuple[int | str, ...]:
-    chosen = [free] if isinstance(free, str | int) else free
-    features: list[int | str] = []
-    for feature in chosen:
-        try:
-            features.append(feature if isinstance(feature, str) else operator.index(feature))
-        except TypeError:
-            raise SimilarityError(
-                f"a free feature is given by name or by zero-based index, got {feature!r}"
-            ) from None
-    return tuple(features)
-
-
 def _root_down(theta: float) -> float:
     """Return the square root, rounded down: rounded up it would make the ball smaller."""
     root = math.sqrt(theta)
     return root if Fraction(root) ** 2 <= Fraction(theta) else math.nextafter(root, 0.0)
-
-
-def _index(feature: int | str, names: tuple[str, ...], parameter: str) -> int:
-    try:
-        return feature_indices([feature], names)[0]
-    except DomainError as error:
-        raise SimilarityError(f"in the metric's parameter {parameter!r}, {error}") from error
 
 
 def _write_sum(rows: RowWriter, seen: list[tuple[float, Variable]], epsilon: float) -> None:
