@@ -98,7 +98,8 @@ def check_distance_axioms(subject: MetricSubject) -> None:
     matched = subject.settled(x) - subject.settled(y)
     finite = np.asarray(distance(np.zeros_like(x), matched))
     assert np.isfinite(finite).all(), (
-        f"a distance is {finite[~np.isfinite(finite)][0]} although no feature differs that difference_bound pins"
+        f"a distance is {finite[~np.isfinite(finite)][0]}, "
+        "although no feature differs that difference_bound always pins"
     )
     assert (forth >= 0).all(), f"a distance is negative: {forth.min()}"
     assert (np.asarray(distance(x, x)) == 0).all(), "equal inputs are at a distance that is not 0"

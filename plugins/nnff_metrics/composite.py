@@ -108,8 +108,9 @@ class Composite(ContentValue, Metric):
             own = [feature_index(feature, feature_names, "groups") for feature in group.features]
             for index in own:
                 if index in owner:
+                    name = feature_names[index]
                     raise SimilarityError(
-                        f"the feature {feature_names[index]!r} is in group {owner[index]} and in group {number}"
+                        f"the feature {name!r} is in group {owner[index]} and in group {number}"
                     )
                 owner[index] = number
             measure = group.measure
@@ -151,7 +152,7 @@ class Composite(ContentValue, Metric):
                     rows.row([(1.0, difference[i])], 0.0, 0.0)
 
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
-        """Add up the groups' bounds: the ball is a product, so nothing is lost; see `Metric.difference_bound`."""
+        """Add up the groups' bounds, for the ball is their product; see `Metric.difference_bound`."""
         forms, room = np.atleast_2d(weights), np.asarray(radius, dtype=np.float64)
         eps = checked_epsilon(epsilon)
         total = np.zeros(len(forms))

@@ -96,7 +96,7 @@ def power_looseness(p: float, dimension: int, count: int) -> float:
 
 def root_of_weight(weight: float, p: float) -> float:
     """Return ``theta^(1/p)`` rounded down; rounded up it would make the ball smaller."""
-    root = weight ** (1 / p)
+    root: float = weight ** (1 / p)
     # 1/p is rounded, which moves the root by |ln theta| / p units, and the power is good to a few.
     return root * (1 - (8 + 2 * abs(math.log(weight)) / p) * _ROUNDOFF)
 

@@ -51,7 +51,7 @@ class Tolerance(ContentValue, Metric):
 
     def __init__(
         self,
-        tolerances: Sequence[float | str] | Mapping[str, float | str],
+        tolerances: Sequence[float | str] | FloatArray | Mapping[str, float | str],
         others: float | str | None = None,
     ) -> None:
         put = object.__setattr__
