@@ -122,12 +122,33 @@ def check_translation(subject: MetricSubject) -> None:
 
 @check
 def check_looseness_declared(subject: MetricSubject) -> None:
-    """Declare a finite looseness, which is 0 exactly if the relation is EXACT."""
+    """Declare a finite looseness, which is 0 exactly if the relation is EXACT or an embedding is smooth."""
     loose, relation = subject.metric.looseness, subject.metric.relation
     assert isinstance(relation, Relation), f"the relation is {relation!r}"
     assert math.isfinite(loose), f"the looseness is {loose}: how much larger the rows are must be known"
     assert loose >= 0, f"the looseness is {loose}: rows smaller than the ball make certificates false"
+    inner = subject.metric.embedding
+    if inner is not None and any(layer.activation.smooth for layer in inner.layers):
+        assert relation is Relation.OUTER, f"the embedding is smooth, and the relation is {relation}"
+        return
     assert (loose == 0) == (relation is Relation.EXACT), f"the relation is {relation}, the looseness {loose}"
+
+
+@check
+def check_embedding(subject: MetricSubject) -> None:
+    """Measure by a base metric of differences between the embedding's outputs, if there is an embedding."""
+    metric, inner = subject.metric, subject.metric.embedding
+    if inner is None:
+        assert metric.base == metric, "a metric without an embedding has a base that is not itself"
+        raise SkipCheck("the metric has no embedding")
+    assert inner.n_inputs == subject.n, f"the embedding takes {inner.n_inputs} inputs, not {subject.n}"
+    assert metric.base.translation_invariant, "the base metric is not one of differences"
+    x, y = subject.rng("embedding").normal(scale=2, size=(2, 64, subject.n))
+    through = np.asarray(metric.base.distance(inner.forward(x), inner.forward(y)))
+    assert np.allclose(through, metric.distance(x, y), rtol=1e-9, atol=0), (
+        "the distance is not that of the base metric between the embedding's outputs"
+    )
+    assert metric.looseness == metric.base.looseness, "the looseness is not that of the base metric"
 
 
 @check
@@ -237,10 +258,28 @@ def check_maximise_is_feasible(subject: MetricSubject) -> None:
         assert found.shape == gradient.shape, f"the result has shape {found.shape}, not {gradient.shape}"
         inside = (found >= lower) & (found <= upper)
         assert inside.all(), f"a coordinate leaves its box: {float(found[~inside][0])!r} ({ball})"
-        if subject.metric.translation_invariant:
-            far = float(subject.length(found).max())
-            limit = ball.epsilon * (1 + EPSILON_TOLERANCE)
-            assert far <= limit, f"a result is at distance {far:.12g} ({ball})"
+        far = float(subject.length(found).max())
+        limit = ball.epsilon * (1 + EPSILON_TOLERANCE)
+        assert far <= limit, f"a result is at distance {far:.12g} ({ball})"
+
+
+@check
+def check_maximise_at_is_feasible(subject: MetricSubject) -> None:
+    """Stay similar to the place and in the box when maximising from anywhere."""
+    for ball in subject.balls:
+        rng = subject.rng(f"maximise at {ball}")
+        gradient = subject.directions(4, rng)
+        place = rng.normal(scale=2, size=gradient.shape)
+        lower, upper = ball.box_rows(len(gradient))
+        found = np.asarray(subject.metric.maximise_at(place, gradient, ball.epsilon, lower, upper))
+        assert found.shape == gradient.shape, f"the result has shape {found.shape}, not {gradient.shape}"
+        assert ((found >= lower) & (found <= upper)).all(), f"a result leaves the box ({ball})"
+        # A metric of places is asked about places; the sum's rounding counts against one of differences.
+        invariant = subject.metric.translation_invariant
+        distance = subject.metric.distance
+        far = float((distance(0 * place, found) if invariant else distance(place, place + found)).max())
+        limit = ball.epsilon * (1 + EPSILON_TOLERANCE)
+        assert far <= limit, f"a result is at distance {far:.12g} from its place ({ball})"
 
 
 @check
@@ -250,10 +289,13 @@ def check_maximise_gets_somewhere(subject: MetricSubject) -> None:
         gradient = subject.directions(6, subject.rng(f"uphill {ball}"))
         found = np.asarray(subject.metric.maximise(gradient, ball.epsilon, *ball.box_rows(len(gradient))))
         gain = (found * gradient).sum(axis=1)
-        axes = subject.shrunk(np.diag(ball.box), ball.epsilon)
+        # Either way along each coordinate: a metric of places may see the two differently.
+        single = np.concatenate([np.diag(ball.box), -np.diag(ball.box)])
+        axes = subject.shrunk(single, ball.epsilon)
         # Some multiple of the best single coordinate's gain is what anybody can reach.
-        easy = (np.abs(gradient) * np.diagonal(axes)).max(axis=1)
-        short = gain < 0.1 * easy
+        easy = (gradient @ axes.T).max(axis=1)
+        # What a computed distance of 0 hides is no gain.
+        short = gain < 0.1 * easy - 1e-12 * np.abs(gradient) @ ball.box
         assert not short.any(), (
             f"gradient . d is {_first(gain, short):.6g}; "
             f"moving one coordinate gives {_first(easy, short):.6g} "

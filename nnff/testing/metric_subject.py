@@ -167,8 +167,10 @@ class MetricSubject:
         for epsilon in _EPSILONS:
             axes = self.shrunk(np.eye(self.n) * _FARTHEST, epsilon)
             extent = np.abs(np.diagonal(axes))
-            # Coordinates that the metric does not see, or sees only when they are equal.
-            extent = np.where((extent == 0) | (extent >= _FARTHEST), 1.0, extent)
+            # Coordinates that the metric does not see, or sees only when they are equal; at radius 0
+            # what a computed distance of 0 hides is no extent either.
+            nowhere = (extent == 0) | (extent >= _FARTHEST) | (epsilon == 0)
+            extent = np.where(nowhere, 1.0, extent)
             found.append(Ball(epsilon, 4 * extent, "wide"))
             found.append(Ball(epsilon, rng.uniform(0.2, 1, self.n) * extent, "tight"))
             if self.n > 1:

@@ -22,6 +22,11 @@ def nnff_metrics() -> list[PluginSpec]:
             "sqrt(difference' S difference), S positive semi-definite",
         ),
         PluginSpec(
+            "embedding",
+            "nnff_metrics.embedding:embedding",
+            "any base metric between linear images, or between outputs of a network's first layers",
+        ),
+        PluginSpec(
             "tolerance",
             "nnff_metrics.tolerance:Tolerance",
             "largest difference / tolerance; 0: exact match, inf: free",
