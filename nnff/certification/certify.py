@@ -447,7 +447,7 @@ def _certificate(
         closed_form=closed,
         strategy=strategy,
         trust=trust,
-        metric=metric_record(problem),
+        metric=metric_record(problem, outcome.narrowing.strategy.excess if outcome.narrowing else 0.0),
         domain=domain_record(problem.domain),
         model=model_record(problem.network),
         sensitive_features=list(sensitive_features),

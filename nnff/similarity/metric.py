@@ -178,7 +178,6 @@ class Metric(ABC):
         Differences, shape (rows, n).
         """
 
-
     def maximise_at(
         self,
         place: FloatArray,

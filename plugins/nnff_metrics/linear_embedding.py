@@ -49,12 +49,15 @@ class LinearEmbedding(ContentValue, Metric):
 
     Notes
     -----
-    *Rounding.*  A d is computed with an error of at most ``noise = 8 n u |A| |d|``, u = 2^-53, and entries below it
+    *Rounding.*  A d is computed with an error of at most ``noise = 8 n u |A| |d|``, u = 2^-53, and entries
+    below it
     are taken as 0: else two inputs that differ in what A does not see would hardly ever be at distance 0.
     The rows let e be off by twice that, so they hold every difference whose *computed* distance is within
-    epsilon.  In terms of the radius this is about 1e-13 times the extent of the box, and not counted in the looseness.
+    epsilon.  In terms of the radius this is about 1e-13 times the extent of the box, and not counted in
+    the looseness.
 
-    *Bounds* come from a split ``w = A' z + v``: ``w . d <= base's bound of z . e + sum |v_i| r_i`` for every z, so
+    *Bounds* come from a split ``w = A' z + v``: ``w . d <= base's bound of z . e + sum |v_i| r_i`` for
+    every z, so
     only the evaluation is rounded outward.
     """
 
@@ -63,9 +66,7 @@ class LinearEmbedding(ContentValue, Metric):
     matrix: FloatArray
     inner: Metric
 
-    def __init__(
-        self, matrix: npt.ArrayLike, base: Metric | Mapping[str, Any] | str = "weighted-lp"
-    ) -> None:
+    def __init__(self, matrix: npt.ArrayLike, base: Metric | Mapping[str, Any] | str = "weighted-lp") -> None:
         object.__setattr__(self, "matrix", _checked_matrix(matrix))
         object.__setattr__(self, "inner", base_of(base, len(self.matrix)))
 
@@ -112,7 +113,10 @@ class LinearEmbedding(ContentValue, Metric):
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
         """Bound linear forms by splits into what A sees and the rest; see `Metric.difference_bound`."""
         eps = checked_epsilon(epsilon)
-        forms, room = np.atleast_2d(np.asarray(weights, dtype=np.float64)), np.asarray(radius, dtype=np.float64)
+        forms, room = (
+            np.atleast_2d(np.asarray(weights, dtype=np.float64)),
+            np.asarray(radius, dtype=np.float64),
+        )
         extent = self._extent(eps, room)
         best = box_bound(forms, room)
         for points in self._splits(forms, eps, room):

@@ -32,9 +32,11 @@ _DAMPING = (1e-6, 1e-2, 1.0)
 class NetworkEmbedding(ContentValue, Metric):
     """``d(x, y) = base(phi(x), phi(y))`` with a network phi: two inputs are similar if phi takes them for similar.
 
-    Not a metric of differences: the same step can be short in one place and long in another.  Encodings write phi
+    Not a metric of differences: the same step can be short in one place and long in another.  Encodings
+    write phi
     for both inputs of a pair and hold the differences of its outputs in the base metric's ball
-    (`nnff.encoding.embedding`): exactly for linear and ReLU layers, by cells with proven planes for smooth ones.
+    (`nnff.encoding.embedding`): exactly for linear and ReLU layers, by cells with proven planes for smooth
+    ones.
 
     phi acts on the metric's coordinates, like every metric.  A model file that takes raw inputs needs
     ``similarity.scale = "none"``.
@@ -51,8 +53,10 @@ class NetworkEmbedding(ContentValue, Metric):
 
     Notes
     -----
-    No ball of such a metric has bounds of its own for the difference of two inputs: phi may map distant places to
-    the same point.  So `difference_bound` is that of the box, and `encode`, which is about differences anywhere,
+    No ball of such a metric has bounds of its own for the difference of two inputs: phi may map distant
+    places to
+    the same point.  So `difference_bound` is that of the box, and `encode`, which is about differences
+    anywhere,
     writes nothing.
     """
 
@@ -129,7 +133,8 @@ class NetworkEmbedding(ContentValue, Metric):
     ) -> FloatArray:
         """Return the best of a few steps that are found on phi's tangent, and scaled back until they are similar.
 
-        On the tangent ``phi(x + d) = phi(x) + J d``, and a good direction solves ``(J' M J + t I) d = gradient`` in
+        On the tangent ``phi(x + d) = phi(x) + J d``, and a good direction solves ``(J' M J + t I) d =
+        gradient`` in
         units of the box, with M the squares of the base ball's half-axes, inverted, and some damping t.  The
         true distance decides how far each may go.
         """
@@ -165,7 +170,9 @@ class NetworkEmbedding(ContentValue, Metric):
     def _jacobian(self, place: FloatArray) -> FloatArray:
         """Return the derivative of phi at every row, shape (rows, k, n)."""
         affine = self.phi.preactivations(place)
-        result = np.broadcast_to(np.diag(1 / self.phi.input_scaling.scale), (len(place), *2 * [self.phi.n_inputs]))
+        result = np.broadcast_to(
+            np.diag(1 / self.phi.input_scaling.scale), (len(place), *2 * [self.phi.n_inputs])
+        )
         for layer, p in zip(self.phi.layers, affine, strict=True):
             result = layer.activation.derivative(p)[:, :, None] * (layer.weight @ result)
         return self.phi.output_scaling.scale[:, None] * result
@@ -211,7 +218,9 @@ def _prefix(network: Network, layers: int | None) -> Network:
     if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int) or layers < 1):
         raise SimilarityError(f"the number of layers is {layers!r}; it must be a whole number of at least 1")
     if layers is not None and layers > count:
-        raise SimilarityError(f"the embedding's network has {count} layers, so its first {layers} do not exist")
+        raise SimilarityError(
+            f"the embedding's network has {count} layers, so its first {layers} do not exist"
+        )
     whole = layers is None or layers == count
     chosen = network.layers if layers is None else network.layers[:layers]
     try:
