@@ -213,7 +213,7 @@ def _stretched(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
 
 
 def _held(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
-    """Scale differences back, shape (trials, rows, n), until they are similar; only metrics of places need it.
+    """Scale differences back, shape (trials, rows, n), until they are similar, for metrics of places.
 
     By bisection on the true distance, which at 0 is 0; the rest of d stays on its ray.
     """

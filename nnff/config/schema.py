@@ -182,6 +182,19 @@ class SimilaritySection(_Section):
     epsilon: float | None = _key(
         None, "Pairs with distance at most epsilon are similar.", Form.NUMBER, shown="number, required", ge=0
     )
+    network: str | None = _key(
+        None,
+        "For the metric `embedding`: a model file whose first layers compare inputs, relative to this file.",
+        shown="path",
+        path=True,
+    )
+    file: str | None = _key(
+        None,
+        "For the metric `learned`: the file that `nnff learn-metric` wrote, relative to this file.  It brings its "
+        "own scale.",
+        shown="path",
+        path=True,
+    )
     scale: Annotated[str | dict[str, float], BeforeValidator(_scale)] = _key(
         "model",
         "Coordinates of the metric, which acts on (x - center) / scale: `model`, the input scaling that is "
@@ -267,7 +280,10 @@ class Config(BaseModel):
     @property
     def metric_parameters(self) -> dict[str, Any]:
         """The keys of [similarity] that belong to the metric plugin."""
-        return dict(self.similarity.model_extra or {})
+        named = {key: getattr(self.similarity, key) for key in ("network", "file")}
+        return {key: value for key, value in named.items() if value is not None} | (
+            self.similarity.model_extra or {}
+        )
 
     @property
     def has_data(self) -> bool:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnff.encoding.embedding import Chain, excess_of, write_base_ball
 from nnff.encoding.affine import write_affine
+from nnff.encoding.embedding import Chain, excess_of, write_base_ball
 from nnff.encoding.segments import BOTH, make_segments
 from nnff.encoding.twin import WrittenCopy, refine_segments, write_relu_copy, write_smooth_copy
 from nnff.ranges.outward import activation_range
@@ -114,7 +114,7 @@ class EmbeddedCopies:
 
 
 def _gap(g: Activation, cover: tuple[Segment, ...]) -> float:
-    """Bound how far the lines of a neuron's segments stay away from g: on each of many small steps, by its ends."""
+    """Bound how far the lines of a neuron's segments stay away from g: by the ends of many small steps."""
     worst = 0.0
     for segment in cover:
         p = np.linspace(segment.box[0], segment.box[1], _GRID + 1)

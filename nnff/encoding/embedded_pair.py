@@ -94,7 +94,7 @@ class EmbeddedPair:
         return written
 
     def refine(self, points: Mapping[Neuron, CellPoint]) -> bool:
-        """Split the cells in which a solver's point stands, where they let it exceed the ball; tell if any."""
+        """Split cells in which a solver's point stands, where they let it exceed the ball; tell if any."""
         epsilon = self._problem.epsilon
         reach = max((float(known.difference_upper.max()) for known in self._chain.known[-1:]), default=0.0)
         tolerance = _WANTED * epsilon + _NEGLIGIBLE * reach

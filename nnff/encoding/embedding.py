@@ -1,12 +1,9 @@
-r"""What both strategies need of a metric's embedding: phi as a chain of layers on the network's scaled
-inputs.
+r"""What both strategies need of a metric's embedding: phi as a chain on the network's scaled inputs.
 
 A metric ``d(x, y) = base(phi(x), phi(y))`` (`nnff.similarity.Metric.embedding`) is not one of
 differences, so its ball cannot be written as rows on the input differences.  Instead phi is encoded for
-both inputs of
-the pair, by the same machinery as the network itself, and the differences of its outputs are handed to the
-base
-metric's rows.
+both inputs of the pair, by the same machinery as the network itself, and the differences of its outputs are
+handed to the base metric's rows.
 
 phi acts on the metric's coordinates u = (x - c_t) / s_t after its own scaling (c_p, s_p), the
 encoding has z = (x - c_f) / s_f.  Both maps are diagonal and are folded into phi's first layer:
@@ -16,8 +13,7 @@ encoding has z = (x - c_f) / s_f.  Both maps are diagonal and are folded into ph
 
 *Rounding.*  The distance is computed in floating point, and a pair counts as similar by its computed
 distance.  `Chain.noise` bounds how far each computed output of phi can be from that of the folded chain in
-exact
-arithmetic, over the whole domain; the differences that the base metric's rows see may be off by it.
+exact arithmetic, over the whole domain; the differences that the base metric's rows see may be off by it.
 """
 
 from __future__ import annotations
@@ -60,7 +56,7 @@ class Chain:
     ranges
         Ranges of every layer over all similar pairs.
     scale
-        One unit of a chain's output in phi's own units, shape (k,).
+        One unit of a chain's output in phi's own units, shape (k,); of either sign.
     noise
         ``|e_j - scale_j h_j| <= noise_j`` for the computed difference e of phi's outputs and the exact one
         h of the
@@ -98,7 +94,7 @@ def chain_of(problem: Problem) -> Chain | None:
     network = Network((folded, *phi.layers[1:], total), scaling, feature_names=problem.network.feature_names)
     chain = Problem(network, problem.domain, problem.metric, problem.epsilon, coordinates)
     ranges = linear_ranges(chain, interval_ranges(chain))
-    scale = np.abs(phi.output_scaling.scale)
+    scale = phi.output_scaling.scale
     return Chain(chain, ranges, frozen_array(scale), frozen_array(_noise(problem, phi, network, ranges)))
 
 
@@ -124,7 +120,7 @@ def write_base_ball(
     reach = []
     for form, scale, noise in zip(differences, chain.scale, chain.noise, strict=True):
         ends = [max(abs(c * bound) for bound in writer.bounds(v)) for c, v in form]
-        reach.append((float(scale) * math.fsum(ends) + float(noise)) * (1 + 1e-12))
+        reach.append((abs(float(scale)) * math.fsum(ends) + float(noise)) * (1 + 1e-12))
     most = np.array(reach)
     most = np.minimum(most, base.difference_bound(np.eye(len(most)), problem.epsilon_outward, most))
     handles = []
@@ -145,7 +141,7 @@ def excess_of(problem: Problem, chain: Chain, errors: FloatArray) -> float:
     """
     units = np.eye(len(errors))
     length = problem.metric.base.distance(np.zeros_like(units), units)
-    return float(length @ (errors * chain.scale + chain.noise)) * (1 + 1e-12)
+    return float(length @ (errors * np.abs(chain.scale) + chain.noise)) * (1 + 1e-12)
 
 
 def _noise(problem: Problem, phi: Network, folded: Network, ranges: Ranges) -> FloatArray:

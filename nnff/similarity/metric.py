@@ -73,7 +73,7 @@ class Metric(ABC):
 
     @property
     def base(self) -> Metric:
-        """The metric on the outputs of `embedding`, bound to them, one of differences; else the metric itself."""
+        """The metric on the outputs of `embedding`, one of differences and bound; else the metric itself."""
         return self
 
     @property
@@ -186,7 +186,7 @@ class Metric(ABC):
         lower: FloatArray,
         upper: FloatArray,
     ) -> FloatArray:
-        """Return differences d from `place` with a large ``gradient . d``: each place + d is similar to its place.
+        """Return differences d with a large ``gradient . d``: each place + d is similar to its place.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ _DAMPING = (1e-6, 1e-2, 1.0)
 
 @dataclass(frozen=True, eq=False, init=False)
 class NetworkEmbedding(ContentValue, Metric):
-    """``d(x, y) = base(phi(x), phi(y))`` with a network phi: two inputs are similar if phi takes them for similar.
+    """``d(x, y) = base(phi(x), phi(y))`` with a network phi: similar is what phi takes for similar.
 
     Not a metric of differences: the same step can be short in one place and long in another.  Encodings
     write phi
@@ -110,6 +110,7 @@ class NetworkEmbedding(ContentValue, Metric):
 
     def encode(self, rows: RowWriter, difference: Sequence[Variable], epsilon: float) -> None:
         """Write nothing: any difference is short somewhere; encodings use `embedding` and `base`."""
+        del rows, difference
         checked_epsilon(epsilon)
 
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
@@ -131,7 +132,7 @@ class NetworkEmbedding(ContentValue, Metric):
         lower: FloatArray,
         upper: FloatArray,
     ) -> FloatArray:
-        """Return the best of a few steps that are found on phi's tangent, and scaled back until they are similar.
+        """Return the best of a few steps, found on phi's tangent and scaled back until they are similar.
 
         On the tangent ``phi(x + d) = phi(x) + J d``, and a good direction solves ``(J' M J + t I) d =
         gradient`` in

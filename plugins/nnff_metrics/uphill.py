@@ -1,4 +1,4 @@
-"""Feasible points in the direction of a gradient: what attacks need, for balls that are known by their distance."""
+"""Steps uphill within a ball that is known by its distance alone: what attacks need."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["best_single", "best_step", "stretched"]
 
 _HALVINGS = 40
+_PRECISION = 1e-7
+"""How near the edge of the ball is near enough, relative."""
+
 _SHARES = (0.01, 0.05, 0.15, 0.3, 0.5, 0.75)
 
 
@@ -50,13 +53,18 @@ def stretched(
     # Most lengths are proportional to the step, which makes this a good guess.
     guess = np.where(reached > epsilon, epsilon / np.where(reached > 0, reached, 1.0), 1.0) * (1 - 1e-15)
     least, most = np.where(reached <= epsilon, 1.0, 0.0), np.ones(len(part))
-    for share in (*(np.full(len(part), share) for share in _SHARES), guess):
+    places = (
+        *(np.full(len(part), share) for share in _SHARES),
+        guess,
+        np.minimum(guess * (1 + _PRECISION), 1.0),
+    )
+    for share in places:
         fits = distance(whole * share[:, None]) <= epsilon
         most = np.where(~fits & (share > least), np.minimum(most, share), most)
         least = np.where(fits & (share > least), share, least)
         most = np.maximum(most, least)
     for _ in range(_HALVINGS):
-        if (most - least <= 1e-9 * most).all():
+        if (most - least <= _PRECISION * most).all():
             break
         middle = (least + most) / 2
         fits = distance(whole * middle[:, None]) <= epsilon
