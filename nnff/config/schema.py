@@ -190,7 +190,7 @@ class SimilaritySection(_Section):
     )
     file: str | None = _key(
         None,
-        "For the metric `learned`: the file that `nnff learn-metric` wrote, relative to this file.  It brings its "
+        "For the metric `learned`: what `nnff learn-metric` wrote, relative to this file.  It brings its "
         "own scale.",
         shown="path",
         path=True,
@@ -284,6 +284,13 @@ class Config(BaseModel):
         return {key: value for key, value in named.items() if value is not None} | (
             self.similarity.model_extra or {}
         )
+
+    @property
+    def metric_name(self) -> str:
+        """The metric plugin: ``learned`` where only a file is given."""
+        given = self.similarity
+        alone = given.file is not None and "metric" not in given.model_fields_set
+        return "learned" if alone else given.metric
 
     @property
     def has_data(self) -> bool:

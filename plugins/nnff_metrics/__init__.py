@@ -27,6 +27,11 @@ def nnff_metrics() -> list[PluginSpec]:
             "any base metric between linear images, or between outputs of a network's first layers",
         ),
         PluginSpec(
+            "learned",
+            "nnff_metrics.learned:Learned",
+            "a metric that `nnff learn-metric` learned from data, with the record of how",
+        ),
+        PluginSpec(
             "tolerance",
             "nnff_metrics.tolerance:Tolerance",
             "largest difference / tolerance; 0: exact match, inf: free",

@@ -198,16 +198,20 @@ def _network(given: Network | Mapping[str, Any] | str | os.PathLike[str]) -> Net
             Layer(layer["weight"], layer["bias"], layer.get("activation", "identity"))
             for layer in given["layers"]
         )
-        scalings = {
-            key: Scaling(given[key]["center"], given[key]["scale"])
-            for key in ("input_scaling", "output_scaling")
-            if key in given
-        }
-        return Network(layers, **scalings)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        size, outputs = layers[0].n_inputs, layers[-1].n_outputs
+        return Network(
+            layers,
+            _scaling(given.get("input_scaling"), size),
+            _scaling(given.get("output_scaling"), outputs),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SimilarityError(
             f"the embedding's table of layers is not complete: each has a weight and a bias ({error})"
         ) from error
+
+
+def _scaling(table: Any, size: int) -> Scaling:
+    return Scaling.none(size) if table is None else Scaling(table["center"], table["scale"])
 
 
 def _prefix(network: Network, layers: int | None) -> Network:
