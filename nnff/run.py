@@ -276,7 +276,7 @@ def _base_ranges(config: Config, network: Network, rows: FloatArray | None) -> t
 
 def _scale(config: Config, network: Network, rows: FloatArray | None) -> Scaling:
     scale = config.similarity.scale
-    if config.similarity.file is not None:
+    if config.metric_name == "learned" and config.similarity.file is not None:
         if "scale" in config.similarity.model_fields_set:
             raise ConfigError(
                 "similarity.file brings the scale that its metric was learned with; "

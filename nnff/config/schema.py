@@ -182,16 +182,10 @@ class SimilaritySection(_Section):
     epsilon: float | None = _key(
         None, "Pairs with distance at most epsilon are similar.", Form.NUMBER, shown="number, required", ge=0
     )
-    network: str | None = _key(
-        None,
-        "For the metric `embedding`: a model file whose first layers compare inputs, relative to this file.",
-        shown="path",
-        path=True,
-    )
     file: str | None = _key(
         None,
-        "For the metric `learned`: what `nnff learn-metric` wrote, relative to this file.  It brings its "
-        "own scale.",
+        "For the metric `learned` (the default if this is set): what `nnff learn-metric` wrote; it brings "
+        "its own scale.  For `embedding`: a model file whose layers compare inputs.  Relative to this file.",
         shown="path",
         path=True,
     )
@@ -280,10 +274,8 @@ class Config(BaseModel):
     @property
     def metric_parameters(self) -> dict[str, Any]:
         """The keys of [similarity] that belong to the metric plugin."""
-        named = {key: getattr(self.similarity, key) for key in ("network", "file")}
-        return {key: value for key, value in named.items() if value is not None} | (
-            self.similarity.model_extra or {}
-        )
+        file = self.similarity.file
+        return ({} if file is None else {"file": file}) | (self.similarity.model_extra or {})
 
     @property
     def metric_name(self) -> str:

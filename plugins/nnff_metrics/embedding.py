@@ -22,7 +22,8 @@ __all__ = ["embedding"]
 
 def embedding(
     matrix: npt.ArrayLike | None = None,
-    network: Network | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    network: Network | Mapping[str, Any] | None = None,
+    file: str | os.PathLike[str] | None = None,
     layers: int | None = None,
     base: Metric | Mapping[str, Any] | str = "weighted-lp",
 ) -> Metric:
@@ -33,22 +34,25 @@ def embedding(
     matrix
         For a linear phi: one row per output, one column per feature.
     network
-        For a network phi: a model file, a `Network`, or a table of layers.
+        For a network phi: a `Network`, or a table of layers.
+    file
+        For a network phi: a model file.
     layers
-        With `network`, use its first so many layers alone; default all.
+        Of a network, use its first so many layers alone; default all.
     base
         The metric between outputs of phi: a plugin's name, or a table with ``metric`` and its parameters.
 
     Raises
     ------
     SimilarityError
-        If there is not exactly one of `matrix` and `network`, or they make no sense.
+        If there is not exactly one of `matrix`, `network` and `file`, or they make no sense.
     """
-    if (matrix is None) == (network is None):
-        raise SimilarityError("an embedding needs either a matrix (linear) or a network, one of the two")
+    if sum(given is not None for given in (matrix, network, file)) != 1:
+        raise SimilarityError("an embedding needs one of matrix (linear), network and file, and only one")
     if matrix is not None:
         if layers is not None:
             raise SimilarityError("an embedding by a matrix has no layers; leave 'layers' out")
         return LinearEmbedding(matrix, base)
-    assert network is not None
-    return NetworkEmbedding(network, layers, base)
+    phi = file if network is None else network
+    assert phi is not None
+    return NetworkEmbedding(phi, layers, base)

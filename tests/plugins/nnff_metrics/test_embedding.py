@@ -163,7 +163,7 @@ def test_a_network_from_an_onnx_file_beside_the_config_file(tmp_path):
     write_onnx(phi, tmp_path / "phi.onnx")
     path = tmp_path / "nnff.toml"
     path.write_text(
-        '[similarity]\nmetric = "embedding"\nepsilon = 1.0\nnetwork = "phi.onnx"\nlayers = 1\n'
+        '[similarity]\nmetric = "embedding"\nepsilon = 1.0\nfile = "phi.onnx"\nlayers = 1\n'
         'base = { metric = "weighted-lp", p = "inf" }\n'
     )
     config = load_config(path, environment={})
@@ -177,8 +177,8 @@ def test_a_network_from_an_onnx_file_beside_the_config_file(tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "part"),
     [
-        ({}, "either a matrix .linear. or a network"),
-        ({"matrix": [[1.0]], "network": network("relu")}, "one of the two"),
+        ({}, "needs one of matrix .linear., network and file"),
+        ({"matrix": [[1.0]], "network": network("relu")}, "and only one"),
         ({"matrix": [[1.0]], "layers": 1}, "has no layers"),
         ({"matrix": [1.0]}, r"got shape \(1,\)"),
         ({"matrix": [["a"]]}, "is not a table of numbers"),
