@@ -20,7 +20,7 @@ from nnff.encoding.relational import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nnff.encoding.cells import Cell, CellPlan, Neuron
     from nnff.encoding.encoded import CellPoint
@@ -51,18 +51,30 @@ class EmbeddedPair:
 
     Attributes
     ----------
+    shared
+        So many first layers of the network are phi itself, 0 if it is another network.  They are written
+        once:
+        `write_ball` takes the differences of the network's own layer, and its cells are the network's.
     plan
         The cells of phi's smooth neurons; finer with every `refine`.
     """
 
     def __init__(self, problem: Problem, chain: Chain) -> None:
         self._problem, self._chain = problem, chain
-        self.plan: CellPlan = initial_plan(chain.problem, chain.ranges)
+        own = problem.network.layers
+        count = len(chain.layers)
+        self.shared = count if count < len(own) and chain.layers == own[:count] else 0
+        self.plan: CellPlan = {} if self.shared else initial_plan(chain.problem, chain.ranges)
 
     @property
     def n_cells(self) -> int:
-        """Number of cells."""
-        return sum(len(cells) for cells in self.plan.values())
+        """Number of cells beside those of the network."""
+        return 0 if self.shared else sum(len(cells) for cells in self.plan.values())
+
+    def write_ball(self, writer: BlockWriter, differences: Sequence[Any | None]) -> None:
+        """Hold the activation differences of phi's last layer, None for the constant 0, in the ball."""
+        forms = [[] if h is None else [(1.0, h)] for h in differences]
+        write_base_ball(writer, self._problem, self._chain, forms)
 
     def write(self, writer: BlockWriter, pair: PairVariables) -> dict[Neuron, Written]:
         """Add phi's layers and the base metric's ball; return the variables of its smooth neurons."""
@@ -89,8 +101,7 @@ class EmbeddedPair:
             midpoints, differences = write_activation(
                 own, layer.activation, index, ms, ds, known, self.plan, needed[index + 1], written
             )
-        forms = [[] if h is None else [(1.0, h)] for h in differences]
-        write_base_ball(writer, self._problem, self._chain, forms)
+        self.write_ball(writer, differences)
         return written
 
     def refine(self, points: Mapping[Neuron, CellPoint]) -> bool:

@@ -159,7 +159,11 @@ def encode_relational(
     model = pyo.ConcreteModel()
     root = BlockWriter(model)
     pair = write_pair(root.child("pair"), problem, ranges.inputs)
-    inner = {} if embedded is None else embedded.write(root.child("embedding"), pair)
+    inner: dict[Neuron, Written] = {}
+    if embedded is not None and embedded.shared:
+        embedded.plan = plan
+    elif embedded is not None:
+        inner = embedded.write(root.child("embedding"), pair)
     midpoints: _Handles = list(pair.midpoint)
     differences: _Handles = list(pair.difference)
     needed = needs_midpoint(network)
@@ -187,6 +191,8 @@ def encode_relational(
         midpoints, differences = write_activation(
             writer, layer.activation, index, m_handles, d_handles, known, plan, wants_mean, written
         )
+        if embedded is not None and embedded.shared == index + 1:
+            embedded.write_ball(root.child("embedding"), differences)
     objective = differences[0]
     if objective is None:
         objective = root.variable(0.0, 0.0)

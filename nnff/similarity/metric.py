@@ -137,6 +137,21 @@ class Metric(ABC):
             Radius, finite and not negative.
         """
 
+    def encode_distance(
+        self, rows: RowWriter, difference: Sequence[Variable], most: float
+    ) -> tuple[Sequence[tuple[float, Variable]], float] | None:
+        """Write rows about the distance itself, where it is at most `most`; optional, for sums of metrics.
+
+        Returns
+        -------
+        A linear form N and a number s, such that every difference d with ``d_fair <= most`` has values of the
+        auxiliary variables with ``N <= d_fair (1 + 1e-12) + s``, and wherever the rows hold
+        ``d_fair <= N (1 + looseness)``, up to s.  s covers rounding and is tiny.  None if the metric
+        offers no such rows.
+        """
+        del rows, difference, most
+        return None
+
     @abstractmethod
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
         """Bound ``|w . d|`` over the ball intersected with a box.

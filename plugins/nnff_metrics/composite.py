@@ -1,18 +1,20 @@
-"""Different metrics on groups of features, combined by their maximum."""
+"""Different metrics on groups of features, combined by their maximum or their sum."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nnff.errors import SimilarityError
-from nnff.similarity import Metric, checked_epsilon, metric
+from nnff.errors import PluginError, SimilarityError
+from nnff.similarity import Metric, checked_epsilon, metric, row_unit
 from nnff.values import ContentValue
 from nnff_metrics.by_feature import checked_features, feature_index
+from nnff_metrics.shared_budget import budget_bound, budget_steps
 
 if TYPE_CHECKING:
     from nnff.similarity import RowWriter, Variable
@@ -49,7 +51,7 @@ class Group(ContentValue):
 
 @dataclass(frozen=True, eq=False, init=False)
 class Composite(ContentValue, Metric):
-    """``d(x, y) = max over groups of weight_g d_g(x_g, y_g)``, each group with a metric of its own.
+    """``d(x, y) = max over groups of weight_g d_g(x_g, y_g)``, or their sum, each group with its own metric.
 
     Within epsilon are pairs that are within ``epsilon / weight_g`` by each group's metric, equal in every
     group with ``match = "exact"`` (else the distance is infinite), and anything in groups with
@@ -64,6 +66,9 @@ class Composite(ContentValue, Metric):
         the name of a metric plugin (default ``"weighted-lp"``).  Further keys, or those of a table
         ``parameters``, are that metric's own.  ``weight`` multiplies its distance;
         ``radius``, instead, divides it.
+    combine
+        ``"max"`` or ``"sum"``.  In a sum the groups share epsilon: their metrics must be able to write their
+        distances as rows (`Metric.encode_distance`: weighted l_p and Mahalanobis are).
     rest
         ``"exact"`` or ``"free"``: what holds for features that are in no group.  Without it there must be
         none.
@@ -78,8 +83,14 @@ class Composite(ContentValue, Metric):
 
     groups: tuple[Group, ...]
     rest: str | None
+    combine: str
 
-    def __init__(self, groups: Sequence[Mapping[str, Any] | Group], rest: str | None = None) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Mapping[str, Any] | Group],
+        rest: str | None = None,
+        combine: str = "max",
+    ) -> None:
         put = object.__setattr__
         if isinstance(groups, str | Mapping) or not isinstance(groups, Sequence) or not groups:
             raise SimilarityError("groups is a list of tables, one at least, each with its features")
@@ -87,11 +98,25 @@ class Composite(ContentValue, Metric):
         if rest is not None and rest not in _MATCHES:
             raise SimilarityError(f"rest is {rest!r}; it must be 'exact' or 'free'")
         put(self, "rest", rest)
+        if combine not in {"max", "sum"}:
+            raise SimilarityError(f"combine is {combine!r}; it must be 'max' or 'sum'")
+        put(self, "combine", combine)
+        for group in self.groups if combine == "sum" else ():
+            own = None if group.measure is None else type(group.measure).encode_distance
+            if own is Metric.encode_distance:
+                raise SimilarityError(
+                    f"the metric {group.measure.name!r} cannot stand in a sum; "  # type: ignore[union-attr]
+                    "weighted-lp and mahalanobis can, and with combine = 'max' any metric"
+                )
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The groups with their metrics' parameters, and rest."""
-        return {"groups": [_described(group) for group in self.groups], "rest": self.rest}
+        """The groups with their metrics' parameters, rest, and how they are combined."""
+        return {
+            "groups": [_described(group) for group in self.groups],
+            "rest": self.rest,
+            "combine": self.combine,
+        }
 
     @property
     def looseness(self) -> float:
@@ -125,10 +150,10 @@ class Composite(ContentValue, Metric):
             )
         if left:
             bound.append(Group(tuple(left), None, 1.0, str(self.rest)))
-        return type(self)(bound)
+        return type(self)(bound, combine=self.combine)
 
     def distance(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Return the largest weighted distance of a group; see `Metric.distance`."""
+        """Return the largest weighted distance of a group, or their sum; see `Metric.distance`."""
         first, second = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         result = np.zeros(first.shape[:-1])
         for group, own in self._parts():
@@ -138,26 +163,49 @@ class Composite(ContentValue, Metric):
                 part = np.where((first[..., own] == second[..., own]).all(axis=-1), 0.0, np.inf)
             else:
                 continue
-            result = np.maximum(result, part)
+            result = np.maximum(result, part) if self.combine == "max" else result + part
         return result
 
     def encode(self, rows: RowWriter, difference: Sequence[Variable], epsilon: float) -> None:
-        """Write every group's ball; see `Metric.encode`."""
+        """Write every group's ball, or the distances' sum; see `Metric.encode`."""
         radius = checked_epsilon(epsilon)
+        shared = self.combine == "sum" and radius > 0
+        unit, slack = row_unit(radius), 0.0
+        total: list[tuple[float, Variable]] = []
         for group, own in self._parts():
-            if group.measure is not None:
+            if group.measure is not None and shared:
+                written = group.measure.encode_distance(
+                    rows, [difference[i] for i in own], _radius(radius, group)
+                )
+                if written is None:
+                    raise PluginError(f"the metric {group.measure.name!r} wrote no rows about its distance")
+                total.extend((group.weight * coefficient / unit, v) for coefficient, v in written[0])
+                slack += group.weight * written[1]
+            elif group.measure is not None:
                 group.measure.encode(rows, [difference[i] for i in own], _radius(radius, group))
             elif group.match == "exact":
                 for i in own:
                     rows.row([(1.0, difference[i])], 0.0, 0.0)
+        if total:
+            # The forms may exceed the distances by 1e-12, and the coefficients are rounded.
+            rows.row(total, -math.inf, (radius + slack) / unit * (1 + 4e-12))
 
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
-        """Add up the groups' bounds, for the ball is their product; see `Metric.difference_bound`."""
+        """Bound linear forms by the groups' own bounds; see `Metric.difference_bound`.
+
+        The ball of a maximum is the product of the groups' balls, and the bounds add up; for a sum see
+        `nnff_metrics.shared_budget`.
+        """
         forms, room = np.atleast_2d(weights), np.asarray(radius, dtype=np.float64)
         eps = checked_epsilon(epsilon)
         total = np.zeros(len(forms))
+        if self.combine == "sum" and eps > 0:
+            measured = [(group, own) for group, own in self._parts() if group.measure is not None]
+            bounds = [partial(_bound_of, group.measure, forms[:, own], room[own]) for group, own in measured]
+            if measured:
+                total += budget_bound(bounds, [group.weight for group, _ in measured], eps)
         for group, own in self._parts():
-            if group.measure is not None:
+            if group.measure is not None and (self.combine == "max" or eps == 0):
                 total += group.measure.difference_bound(forms[:, own], _radius(eps, group), room[own])
             elif group.match == "free":
                 total += np.abs(forms[:, own]) @ room[own]
@@ -167,15 +215,25 @@ class Composite(ContentValue, Metric):
     def maximise(
         self, gradient: FloatArray, epsilon: float, lower: FloatArray, upper: FloatArray
     ) -> FloatArray:
-        """Maximise in every group for itself; see `Metric.maximise`."""
+        """Maximise in every group for itself; in a sum, the best groups first; see `Metric.maximise`."""
         eps = checked_epsilon(epsilon)
         found = np.zeros_like(gradient, dtype=np.float64)
+        steps, costs, gains, places = [], [], [], []
         for group, own in self._parts():
             g, low, high = gradient[:, own], lower[:, own], upper[:, own]
             if group.measure is not None:
-                found[:, own] = group.measure.maximise(g, eps / group.weight, low, high)
+                step = group.measure.maximise(g, eps / group.weight, low, high)
+                found[:, own] = step
+                length = group.weight * group.measure.distance(np.zeros_like(step), step)
+                steps.append(step)
+                costs.append(length / eps if eps > 0 else 0 * length)
+                gains.append((step * g).sum(axis=1))
+                places.append(own)
             elif group.match == "free":
                 found[:, own] = np.where(g > 0, high, np.where(g < 0, low, 0.0))
+        if self.combine == "sum" and len(steps) > 1:
+            for own, step in zip(places, budget_steps(steps, costs, gains), strict=True):
+                found[:, own] = step
         return found
 
     def _parts(self) -> list[tuple[Group, list[int]]]:
@@ -188,6 +246,10 @@ class Composite(ContentValue, Metric):
                 )
             parts.append((group, own))
         return parts
+
+
+def _bound_of(measure: Metric, forms: FloatArray, room: FloatArray, radius: float) -> FloatArray:
+    return measure.difference_bound(forms, radius, room)
 
 
 def _radius(epsilon: float, group: Group) -> float:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from nnff.similarity import RowWriter, Variable
     from nnff.values import FloatArray
 
-__all__ = ["power_looseness", "root_of_weight", "tangent_count", "write_power_ball"]
+__all__ = ["power_looseness", "root_of_weight", "tangent_count", "write_power_ball", "write_power_norm"]
 
 _ROUNDOFF = 2.0**-53
 _MOST_TANGENTS = 2000
@@ -151,6 +151,40 @@ def write_power_ball(
             rows.row([(1.0, t), (-float(slope), magnitude)], -constant, math.inf)
         total.append((1.0, t))
     rows.row(total, -math.inf, radius)
+
+
+def write_power_norm(
+    rows: RowWriter, seen: Sequence[tuple[float, Variable]], p: float, most: float, count: int
+) -> list[tuple[float, Variable]]:
+    """Write rows about the norm itself, where it is at most `most`, and return it as a linear form.
+
+    The tangents are homogeneous: with a norm N in place of the radius they read ``t_i >= slope |v_i| - c N``.
+    Parameters are those of `write_power_ball`; a point's own norm satisfies the rows.
+    """
+    unit = row_unit(most)
+    radius = most / unit * (1 + 4 * _ROUNDOFF)
+    roots = [(root_of_weight(theta, p) / unit, d) for theta, d in seen]
+    live = [(root, d, largest_magnitude(rows, [(root, d)])) for root, d in roots]
+    live = [(root, d, size) for root, d, size in live if size > 0]
+    if not live:
+        return []
+    norm = rows.variable(0.0, radius)
+    total = []
+    slopes, intercepts, _ = _tangents(p, count)
+    for root, d, size in live:
+        magnitude = rows.variable(0.0, min(size, radius))
+        rows.row([(1.0, magnitude), (-root, d)], 0.0, math.inf)
+        rows.row([(1.0, magnitude), (root, d)], 0.0, math.inf)
+        rows.row([(1.0, norm), (-1.0, magnitude)], 0.0, math.inf)
+        if len(live) == 1:
+            continue
+        t = rows.variable(0.0, radius)
+        for slope, intercept in zip(slopes, intercepts, strict=True):
+            rows.row([(1.0, t), (-float(slope), magnitude), (float(intercept), norm)], 0.0, math.inf)
+        total.append((1.0, t))
+    if total:
+        rows.row([(1.0, norm), *((-1.0, t) for _, t in total)], 0.0, math.inf)
+    return [(unit, norm)]
 
 
 def _power_up(share: float, p: float) -> float:

@@ -20,11 +20,17 @@ from nnff.similarity import (
     rotation_steps,
     row_unit,
     write_ball,
+    write_norm,
 )
 from nnff.values import ContentValue, FloatArray, frozen_array
 from nnff_metrics.by_feature import checked_features, feature_index
 from nnff_metrics.lp_ball import largest_point, upper_bound
-from nnff_metrics.power_tangents import power_looseness, tangent_count, write_power_ball
+from nnff_metrics.power_tangents import (
+    power_looseness,
+    tangent_count,
+    write_power_ball,
+    write_power_norm,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -169,6 +175,18 @@ class WeightedLp(ContentValue, Metric):
             # unless coordinates that cannot move leave a smaller ball, which must not be looser.
             write_ball(rows, forms, radius, self.looseness or self.requested_looseness)
 
+    def encode_distance(
+        self, rows: RowWriter, difference: Sequence[Variable], most: float
+    ) -> tuple[Sequence[tuple[float, Variable]], float]:
+        """Write the norm; see `Metric.encode_distance`."""
+        seen = [(float(theta), d) for theta, d in zip(self._theta, difference, strict=True) if theta > 0]
+        if self.p in {1, math.inf}:
+            return _write_linear_norm(rows, seen, most, together=self.p == 1), 0.0
+        if self.p == 2:  # noqa: PLR2004
+            forms = [[(_root_down(theta), d)] for theta, d in seen]
+            return write_norm(rows, forms, most, self.looseness or self.requested_looseness), 0.0
+        return write_power_norm(rows, seen, self.p, most, self._tangents), 0.0
+
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
         """Bound linear forms by the dual norm with the box; see `Metric.difference_bound`."""
         return upper_bound(self.p, self._theta, np.atleast_2d(weights), checked_epsilon(epsilon), radius)
@@ -276,6 +294,27 @@ def _write_sum(rows: RowWriter, seen: list[tuple[float, Variable]], epsilon: flo
         total.append((1.0, t))
     if total:
         rows.row(total, -math.inf, radius)
+
+
+def _write_linear_norm(
+    rows: RowWriter, seen: list[tuple[float, Variable]], most: float, *, together: bool
+) -> list[tuple[float, Variable]]:
+    """Write ``sum theta_i |d_i|``, or the largest of them, as a linear form; in units of `row_unit`."""
+    unit = row_unit(most)
+    radius = math.nextafter(most / unit, math.inf)
+    total: list[tuple[float, Variable]] = []
+    for theta, d in seen:
+        # Divided by a power of two, hence exact, save where numbers are subnormal.
+        scaled = theta / unit
+        size = largest_magnitude(rows, [(scaled, d)])
+        if size == 0:
+            continue
+        if together or not total:
+            total.append((unit, rows.variable(0.0, min(size, radius) if together else radius)))
+        t = total[-1][1]
+        rows.row([(1.0, t), (-scaled, d)], 0.0, math.inf)
+        rows.row([(1.0, t), (scaled, d)], 0.0, math.inf)
+    return total
 
 
 def _write_intervals(rows: RowWriter, seen: list[tuple[float, Variable]], epsilon: float) -> None:

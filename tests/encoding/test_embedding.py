@@ -150,6 +150,37 @@ def prefix_problem():
     return network, domain, head
 
 
+def test_layers_that_the_embedding_shares_with_the_network_are_written_once(lab, formulation):
+    rng = np.random.default_rng(4)
+    network = lab.network(rng, [2, 2, 2, 1], ("sigmoid", "relu", "identity"), scaled=True)
+    domain = Domain.from_box([-1.0] * 2, [1.5] * 2)
+    names = domain.feature_names
+    own = metric("embedding", network=Network(network.layers), layers=2, base={"p": 1}).bind(names)
+    problem = Problem(network, domain, own, 0.1)
+    made, encoded = encode(problem, "relational")
+    # The same function of other numbers is not recognised; as a file that takes raw inputs it is.
+    raw = metric("embedding", network=network, layers=2, base={"p": 1}).bind(names)
+    again = encode(Problem(network, domain, raw, 0.1, Scaling.none(2)), "relational")[1]
+    assert again.matrix.n_integers == encoded.matrix.n_integers
+    first = network.layers[0]
+    moved = Network((Layer(first.weight * (1 + 1e-9), first.bias, "sigmoid"), *network.layers[1:]))
+    other = metric("embedding", network=moved, layers=2, base={"p": 1}).bind(names)
+    beside = encode(Problem(network, domain, other, 0.1), "relational")[1]
+    assert encoded.matrix.n_integers < beside.matrix.n_integers
+    assert encoded.cells < beside.cells
+    assert made.excess > 0
+    fixed = formulation(problem, encoded)
+    first, second = similar_pairs(problem, rng, 60)
+    gaps = network.preactivations(second)[-1] - network.preactivations(first)[-1]
+    first, second = np.where(gaps < 0, second, first), np.where(gaps < 0, first, second)
+    for x1, x2 in zip(first[:6], second[:6], strict=True):
+        gap = float(np.abs(network.predict(x2) - network.predict(x1)))
+        assert fixed.delta(x1, x2) >= gap - 1e-6
+    for _ in range(4):
+        x1, x2 = encoded.pair(fixed.solve(cost=rng.normal(size=fixed.matrix.n_columns))[1])
+        assert problem.distance(x1, x2) <= 0.1 + made.excess + 1e-4
+
+
 @pytest.mark.parametrize("strategy", ["relational", "twin"])
 def test_the_first_layer_of_the_network_itself_bounds_the_head(strategy):
     """With f = w . phi the difference is at most the dual norm of w, and nearly reaches it."""

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nnff import Domain, Layer, Network, certify
 from nnff.config import load_config
@@ -45,6 +47,23 @@ class TestKitOfMahalanobis(MetricConformance):
     )
 
 
+class TestKitSum(MetricConformance):
+    metric = Composite(GROUPS, combine="sum")
+    feature_names = NAMES
+
+
+class TestKitSumOfMany(MetricConformance):
+    metric = Composite(
+        [
+            {"features": [0, 1], "p": 3, "weight": 2.0},
+            {"features": [2, 3], "metric": "mahalanobis", "matrix": [[1.0, 1.0], [1.0, 1.0]]},
+            {"features": [4, 5], "p": "inf", "weights": [1.0, 0.0]},
+        ],
+        combine="sum",
+    )
+    feature_names = tuple("abcdef")
+
+
 class TestKitNothingCounts(MetricConformance):
     metric = Composite([{"features": [0, 1], "match": "free"}])
 
@@ -59,6 +78,52 @@ def test_the_distance_is_the_largest_of_the_groups():
     assert made.distance(x, np.array([0.0, 0.0, 0.0, 1.0, 0.0])) == 0
     assert made.relation is Relation.OUTER
     assert made.looseness == metric("weighted-lp").bind(("a", "b")).looseness
+
+
+def test_in_a_sum_the_groups_share_epsilon():
+    made = Composite(GROUPS, combine="sum").bind(NAMES)
+    x = np.zeros(5)
+    assert made.distance(x, np.array([3.0, 2.0, 6.0, 9.0, 0.0])) == pytest.approx(2.5 + 2.0)
+    assert made.distance(x, np.array([0.0, 0.0, 0.0, 0.0, 1.0])) == math.inf
+    weight = np.array([3.0, -1.0, 2.0, 0.5, 50.0])
+    network = Network((Layer([weight], [0.0]),))
+    domain = Domain.from_box([-9.0] * 5, [9.0] * 5, feature_names=NAMES)
+    certificate = certify(network, domain, Composite(GROUPS, combine="sum"), 0.5, gap=1e-3)
+    # All of epsilon goes where it pays most: 1 in (age, 2 income) gains 3.04, 1.5 in tenure 3.
+    expected = max(math.hypot(3.0, 1.0 / 2), 2.0 * 1.5) + 0.5 * 18
+    assert certificate.delta_lower == pytest.approx(expected, rel=1e-5)
+    assert expected * (1 - 1e-12) <= certificate.delta_upper <= expected * (1 + 1e-3)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 0.3, 20.0]))
+@settings(max_examples=12, deadline=None)
+def test_similar_pairs_of_a_sum_are_feasible_and_feasible_ones_similar(seed, epsilon):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(2, 2))
+    made = Composite(
+        [
+            {"features": [0, 1], "p": rng.choice([1.0, 2.0, 2.5]), "weight": float(rng.uniform(0.5, 2))},
+            {"features": [2, 3], "metric": "mahalanobis", "matrix": root @ root.T},
+        ],
+        combine="sum",
+    ).bind(tuple("abcd"))
+    box = rng.uniform(0.1, 3, 4) * epsilon
+    rows = MatrixRows(-box, box)
+    made.encode(rows, rows.difference, epsilon * (1 + 2 * EPSILON_TOLERANCE))
+    forms = rng.normal(size=(12, 4))
+    wide = np.tile(box, (12, 1))
+    best = made.maximise(forms, epsilon, -wide, wide)
+    inner = rng.uniform(-1, 1, (60, 4)) * box
+    inner = inner[made.distance(np.zeros(4), inner) <= epsilon]
+    assert (made.distance(np.zeros(4), best) <= epsilon * (1 + EPSILON_TOLERANCE)).all()
+    similar = np.concatenate([best, inner])
+    assert (rows.reach(similar) >= 1 - 1e-7).all()
+    bound = made.difference_bound(forms, epsilon, box)
+    assert (np.abs(similar @ forms.T).max(axis=0) <= bound * (1 + 1e-12)).all()
+    maxima, points = rows.maximise(forms)
+    far = made.distance(np.zeros(4), points).max()
+    assert far <= epsilon * (1 + made.looseness) * (1 + 1e-6)
+    assert (maxima <= bound * (1 + made.looseness) * (1 + 1e-6)).all()
 
 
 def test_names_of_a_group_are_resolved_in_the_order_of_the_group():
@@ -169,5 +234,9 @@ def test_groups_that_do_not_fit_the_features(groups, rest, part):
 def test_senseless_rest_and_unbound():
     with pytest.raises(SimilarityError, match="rest is 'ignore'; it must be 'exact' or 'free'"):
         Composite([{"features": ["age"]}], rest="ignore")
+    with pytest.raises(SimilarityError, match="combine is 'mean'; it must be 'max' or 'sum'"):
+        Composite([{"features": ["age"]}], combine="mean")
+    with pytest.raises(SimilarityError, match="'tolerance' cannot stand in a sum"):
+        Composite([{"features": ["age"], "metric": "tolerance", "tolerances": [1.0]}], combine="sum")
     with pytest.raises(SimilarityError, match="is not bound to features yet"):
         Composite([{"features": ["age"]}], rest="free").distance(np.zeros(1), np.ones(1))
