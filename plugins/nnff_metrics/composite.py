@@ -200,10 +200,13 @@ class Composite(ContentValue, Metric):
         eps = checked_epsilon(epsilon)
         total = np.zeros(len(forms))
         if self.combine == "sum" and eps > 0:
-            measured = [(group, own) for group, own in self._parts() if group.measure is not None]
-            bounds = [partial(_bound_of, group.measure, forms[:, own], room[own]) for group, own in measured]
-            if measured:
-                total += budget_bound(bounds, [group.weight for group, _ in measured], eps)
+            bounds, shares = [], []
+            for group, own in self._parts():
+                if group.measure is not None:
+                    bounds.append(partial(_bound_of, group.measure, forms[:, own], room[own]))
+                    shares.append(group.weight)
+            if bounds:
+                total += budget_bound(bounds, shares, eps)
         for group, own in self._parts():
             if group.measure is not None and (self.combine == "max" or eps == 0):
                 total += group.measure.difference_bound(forms[:, own], _radius(eps, group), room[own])
