@@ -141,7 +141,7 @@ class LabelledPairs(MetricLearner):
             "accuracy": self.accuracy_,
             "threshold": self.threshold_,
         }
-        return self._learn(table, scale, "mahalanobis", parameters, known, pairs=len(chosen), **facts)
+        return self._learn(table, scale, "mahalanobis", parameters, known, **facts)
 
 
 def _fit(differences: FloatArray, signs: FloatArray, strength: float) -> tuple[FloatArray, float]:

@@ -22,7 +22,7 @@ from nnff.similarity import metric
 from nnff.solver import SolveOptions, Termination
 from nnff.solver.load import solver
 
-INNER = [("relu",), ("sigmoid", "identity"), ("tanh", "relu"), ("sigmoid", "tanh")]
+INNER = [("relu", "identity"), ("tanh", "relu"), ("sigmoid", "tanh")]
 BASES = [{"p": 1}, {"p": "inf"}, {"p": 2}, {"metric": "mahalanobis", "matrix": [[2.0, 1.0], [1.0, 1.0]]}]
 
 
@@ -81,7 +81,7 @@ def encode(problem, strategy):
 
 @pytest.mark.parametrize("strategy", ["relational", "twin"])
 @pytest.mark.parametrize("inner", INNER, ids="-".join)
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_similar_pair_survives_with_its_output_difference(lab, formulation, inner, strategy, seed):
     rng = np.random.default_rng(seed)
@@ -102,7 +102,7 @@ def test_every_similar_pair_survives_with_its_output_difference(lab, formulation
 
 @pytest.mark.parametrize("strategy", ["relational", "twin"])
 @pytest.mark.parametrize("inner", INNER, ids="-".join)
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_point_of_the_model_is_as_similar_as_declared(lab, formulation, inner, strategy, seed):
     rng = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def test_every_point_of_the_model_is_as_similar_as_declared(lab, formulation, in
         assert problem.distance(x1, x2) <= allowed + 1e-4
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_folded_chain_is_the_embedding_up_to_its_noise(lab, seed):
     rng = np.random.default_rng(seed)

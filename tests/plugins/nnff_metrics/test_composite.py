@@ -52,18 +52,6 @@ class TestKitSum(MetricConformance):
     feature_names = NAMES
 
 
-class TestKitSumOfMany(MetricConformance):
-    metric = Composite(
-        [
-            {"features": [0, 1], "p": 3, "weight": 2.0},
-            {"features": [2, 3], "metric": "mahalanobis", "matrix": [[1.0, 1.0], [1.0, 1.0]]},
-            {"features": [4, 5], "p": "inf", "weights": [1.0, 0.0]},
-        ],
-        combine="sum",
-    )
-    feature_names = tuple("abcdef")
-
-
 class TestKitNothingCounts(MetricConformance):
     metric = Composite([{"features": [0, 1], "match": "free"}])
 
@@ -132,22 +120,6 @@ def test_names_of_a_group_are_resolved_in_the_order_of_the_group():
     assert bound.parameters["groups"][0]["parameters"]["weights"] == [4.0, 1.0]
     assert bound.parameters["groups"][1] == {"features": [2, 3, 4], "match": "free"}
     assert bound.parameters["rest"] is None
-
-
-def test_thousands_of_similar_pairs_are_feasible_and_feasible_ones_similar():
-    rng = np.random.default_rng(7)
-    made = Composite(GROUPS).bind(NAMES)
-    box = np.array([2.0, 1.0, 2.0, 1.0, 5.0])
-    rows = MatrixRows(-box, box)
-    made.encode(rows, rows.difference, 0.6)
-    d = rng.uniform(-1, 1, (20000, 5)) * box * [1, 1, 1, 1, 0]
-    similar = made.distance(np.zeros(5), d) <= 0.6 * (1 + EPSILON_TOLERANCE)
-    assert similar.sum() > 2000
-    assert (rows.reach(d[similar][:600]) >= 1 - 1e-6).all()
-    points = rows.maximise(rng.normal(size=(60, 5)))[1]
-    assert np.abs(points[:, 4]).max() <= 1e-9
-    points[:, 4] = 0.0
-    assert made.distance(np.zeros(5), points).max() <= 0.6 * (1 + made.looseness) * (1 + 1e-6)
 
 
 def test_a_linear_network_gives_the_sum_of_the_dual_norms():

@@ -16,7 +16,6 @@ from nnff.errors import SimilarityError
 from nnff.network import Scaling, write_onnx
 from nnff.similarity import EPSILON_TOLERANCE, Metric, Relation, metric
 from nnff.testing.metrics import MetricConformance
-from nnff.testing.rows import MatrixRows
 from nnff_metrics.embedding import embedding
 from nnff_metrics.linear_embedding import LinearEmbedding
 from nnff_metrics.mahalanobis import Mahalanobis
@@ -83,7 +82,7 @@ def test_a_linear_embedding_is_the_mahalanobis_metric_of_its_gram_matrix():
     st.sampled_from([0.0, 1e-6, 0.3, 5.0]),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_bound_of_a_linear_embedding_holds(base, n, epsilon, seed):
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(2, n)) * rng.choice([0.0, 1.0, 30.0], size=(2, n))
@@ -99,27 +98,16 @@ def test_the_bound_of_a_linear_embedding_holds(base, n, epsilon, seed):
     assert (bound <= np.abs(forms) @ room * (1 + 1e-12)).all()
 
 
-def test_thousands_of_similar_pairs_are_feasible_and_feasible_ones_similar():
-    rng = np.random.default_rng(6)
-    for base in BASES:
-        made = LinearEmbedding(rng.normal(size=(2, 4)), base).bind(tuple("abcd"))
-        box = np.full(4, 1.5)
-        rows = MatrixRows(-box, box)
-        made.encode(rows, rows.difference, 0.4)
-        d = rng.uniform(-1.5, 1.5, (12000, 4))
-        similar = d[made.distance(np.zeros(4), d) <= 0.4]
-        assert len(similar) > 60
-        assert (rows.reach(similar[:400]) >= 1 - 1e-6).all()
-        points = rows.maximise(rng.normal(size=(20, 4)))[1]
-        assert made.distance(np.zeros(4), points).max() <= 0.4 * (1 + made.looseness) * (1 + 1e-6)
+def test_without_looseness_in_the_base_the_rows_are_exact():
     assert LinearEmbedding(np.eye(2), {"p": 1}).relation is Relation.EXACT
+    assert LinearEmbedding(np.eye(2), {"p": 2}).relation is Relation.OUTER
 
 
-@pytest.mark.parametrize("p", [1, 2, "inf"])
+@pytest.mark.parametrize("p", [1, 2])
 def test_a_linear_network_gives_the_dual_norm(p):
     matrix = np.array([[1.0, 1.0, 0.0], [0.0, 2.0, -1.0]])
     form = np.array([3.0, -1.5])
-    dual = {1: np.abs(form).max(), 2: np.linalg.norm(form), "inf": np.abs(form).sum()}[p]
+    dual = {1: np.abs(form).max(), 2: np.linalg.norm(form)}[p]
     linear = Network((Layer([form @ matrix], [0.0]),))
     domain = Domain.from_box([-9.0] * 3, [9.0] * 3)
     certificate = certify(linear, domain, embedding(matrix, base={"p": p}), 0.1, gap=1e-3, time_limit=20)
