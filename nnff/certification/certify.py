@@ -449,7 +449,7 @@ def _certificate(
         closed_form=closed,
         strategy=strategy,
         trust=trust,
-        metric=metric_record(problem),
+        metric=metric_record(problem, outcome.excess),
         domain=domain_record(problem.domain),
         model=model_record(problem.network),
         sensitive_features=list(sensitive_features),
