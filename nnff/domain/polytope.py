@@ -1,0 +1,141 @@
+r"""Points of a polytope ``row_lower <= A x <= row_upper, lower <= x <= upper``: finding, projecting, clipping.
+
+Nothing here touches a bound: what it returns is checked by whoever uses it.  All functions work on many points at
+once, shape (points, n), and in coordinates scaled by the box, so that features of all units count alike.
+Row bounds have shape (m,) or (points, m), bounds of x (n,) or (points, n).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nnff.values import BoolArray, FloatArray
+
+__all__ = ["Polytope", "excess", "project", "pull", "stretch"]
+
+_SWEEPS = 80
+_HALFWAY = 0.5
+"""Points are moved to within this share of the slack, so that rounding does not put them outside of it."""
+
+
+@dataclass(frozen=True)
+class Polytope:
+    """A polytope, or one per point.
+
+    Attributes
+    ----------
+    matrix
+        A, shape (m, n).
+    row_lower, row_upper
+        Bounds of ``A x``.
+    slack
+        By how much a row may be violated, shape (m,).
+    lower, upper
+        Bounds of x.
+    """
+
+    matrix: FloatArray
+    row_lower: FloatArray
+    row_upper: FloatArray
+    slack: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+    def holds(self, x: FloatArray) -> BoolArray:
+        """Tell for each point whether it lies inside, up to the slack of rows; bounds of x are exact."""
+        inside: BoolArray = (excess(self, x) <= self.slack).all(axis=-1)
+        return inside & ((x >= self.lower) & (x <= self.upper)).all(axis=-1)
+
+    def at(self, chosen: Any) -> Polytope:
+        """Return the polytopes of some of the points."""
+
+        def pick(bounds: FloatArray) -> FloatArray:
+            return bounds[chosen] if bounds.ndim > 1 else bounds
+
+        return Polytope(
+            self.matrix,
+            pick(self.row_lower),
+            pick(self.row_upper),
+            self.slack,
+            pick(self.lower),
+            pick(self.upper),
+        )
+
+
+def excess(body: Polytope, x: FloatArray) -> FloatArray:
+    """Return by how much every row is violated, shape (points, m); not positive where it holds."""
+    value = x @ body.matrix.T
+    result: FloatArray = np.maximum(body.row_lower - value, value - body.row_upper)
+    return result
+
+
+def project(body: Polytope, x: FloatArray, width: FloatArray, *, sweeps: int = _SWEEPS) -> FloatArray:
+    """Move points towards their projections, by Dykstra's algorithm with one correction per row.
+
+    Boyle and Dykstra, "A method for finding projections onto the intersection of convex sets in Hilbert
+    spaces", Lecture Notes in Statistics 37 (1986).  Distances are Euclidean in units of `width`, shape (n,) or
+    (points, n); a coordinate of width 0 does not move for a row.  The result lies in the box, but may still
+    violate rows.
+    """
+    metric = np.broadcast_to(width**2, x.shape)
+    strength = metric @ (body.matrix**2).T
+    y = x.copy()
+    of_rows = np.zeros_like(strength)
+    of_box = np.zeros_like(x)
+    low, high = np.broadcast_to(body.row_lower, of_rows.shape), np.broadcast_to(body.row_upper, of_rows.shape)
+    for _ in range(sweeps):
+        # Bounds first: for points far outside of the box they correct most.
+        free = y + of_box
+        y = np.clip(free, body.lower, body.upper)
+        of_box = free - y
+        over = excess(body, y)
+        if (over <= _HALFWAY * body.slack).all():
+            break
+        # Where no point violates a row, nor has been corrected for it, it would change nothing.
+        for k in np.flatnonzero(((over > 0) | (of_rows != 0)).any(axis=0)):
+            able = np.where(strength[:, k] > 0, strength[:, k], np.inf)
+            value = y @ body.matrix[k] + of_rows[:, k] * strength[:, k]
+            new = (np.maximum(value - high[:, k], 0.0) - np.maximum(low[:, k] - value, 0.0)) / able
+            y += (of_rows[:, k] - new)[:, None] * metric * body.matrix[k]
+            of_rows[:, k] = new
+    result: FloatArray = np.clip(y, body.lower, body.upper)
+    return result
+
+
+def pull(body: Polytope, anchor: FloatArray, x: FloatArray) -> FloatArray:
+    """Move points as little as it takes along straight lines to anchors that lie inside: the result does too."""
+    from_anchor = anchor @ body.matrix.T
+    change = x @ body.matrix.T - from_anchor
+    room = _HALFWAY * body.slack
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over = np.where(change > 0, (body.row_upper + room - from_anchor) / change, 1.0)
+        under = np.where(change < 0, (body.row_lower - room - from_anchor) / change, 1.0)
+    share = np.clip(np.minimum(over, under).min(axis=-1, initial=1.0), 0.0, 1.0)
+    share = np.where(np.isnan(share), 0.0, share)
+    moved = anchor + share[:, None] * (x - anchor)
+    result: FloatArray = np.where(share[:, None] >= 1, x, moved)
+    return np.clip(result, body.lower, body.upper)
+
+
+def stretch(body: Polytope, x: FloatArray, direction: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the least and the largest t with ``x + t direction`` inside, each of shape (points,)."""
+    value, change = x @ body.matrix.T, direction @ body.matrix.T
+    positions = np.concatenate([value, x], axis=1)
+    changes = np.concatenate([change, direction], axis=1)
+    shape = positions.shape
+    low = np.concatenate(
+        [np.broadcast_to(body.row_lower, value.shape), np.broadcast_to(body.lower, x.shape)], 1
+    )
+    high = np.concatenate(
+        [np.broadcast_to(body.row_upper, value.shape), np.broadcast_to(body.upper, x.shape)], 1
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.stack([(low - positions) / changes, (high - positions) / changes])
+    moving = np.broadcast_to(changes != 0, shape)
+    least = np.where(moving, ends.min(axis=0), -np.inf).max(axis=1)
+    most = np.where(moving, ends.max(axis=0), np.inf).min(axis=1)
+    return np.minimum(least, 0.0), np.maximum(most, 0.0)
