@@ -393,7 +393,7 @@ def _exhaust(run: _Run) -> LoopOutcome:
     run.bracket.prove(found.delta_upper, "the enumeration")
     seconds = {"enumerate": time.perf_counter() - began}
     if found.complete:
-        detail = f"all {found.pairs:,} similar pairs of {run.problem.domain.n_points:,} points were compared"
+        detail = f"all {found.pairs:,} similar pairs of {found.points:,} points were compared"
         return LoopOutcome(Reason.EXHAUSTED, detail, phases=seconds)
     reason = Reason.INTERRUPTED if run.control.interrupted else Reason.TIME_LIMIT
     return LoopOutcome(reason, f"stopped after {found.pairs:,} pairs", phases=seconds)

@@ -23,8 +23,8 @@ DOUBLE_ROUNDOFF = 2.0**-53
 def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Move candidate pairs into the domain and the ball, as little as is easy.
 
-    Both inputs are clipped and rounded into the domain, immutable features of
-    the second are set to those of the first, and a difference that is too long
+    Both inputs are moved into the domain, the second with the immutable features
+    of the first, and a difference that is too long
     is scaled down by bisection: first only in the continuous coordinates that
     the metric sees, then in all continuous ones.
 
@@ -41,10 +41,9 @@ def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray
     """
     domain = problem.domain
     first = domain.nearest(x1)
-    second = domain.nearest(x2)
-    second = np.where(domain.immutable, first, second)
+    second = domain.nearest(x2, partner=first)
     good = problem.admits(first, second)
-    continuous = ~domain.integer
+    continuous = ~domain.discrete
     for moving in (continuous & seen_by_metric(problem), continuous):
         rows = np.flatnonzero(~good)
         if not len(rows) or not moving.any():

@@ -370,20 +370,32 @@ class Domain(ContentValue):
         return self._points.nearest(rows, self._checked(partner), self.immutable)
 
     def towards(
-        self, anchor: FloatArray, goal: FloatArray, difference: FloatArray | None = None
+        self,
+        anchor: FloatArray,
+        goal: FloatArray,
+        difference: FloatArray | None = None,
+        held: BoolArray | None = None,
+        *,
+        straight: bool = False,
     ) -> FloatArray:
-        """Return points near `goal` where the rows hold, discrete features taken as continuous, shape (rows, n).
+        """Return points near `goal` where the rows hold, shape (rows, n).
+
+        Discrete features are taken as continuous: for the steps of a search, which rounds in the end.
 
         Parameters
         ----------
         anchor
-            Points where they hold (bounds and rows for x, and for ``x + difference``).
+            Points where they hold, as does everything below; the result lies on the way to them if need be.
         goal
             Where to go.
         difference
             Makes the rows hold for ``x + difference`` as well, shape (rows, n).
+        held
+            Mask of features that stay as they are in `anchor`.
+        straight
+            Stop where the straight way to the goal leaves the rows, instead of going on along them.
         """
-        return self._points.towards(anchor, goal, difference)
+        return self._points.towards(anchor, goal, difference, held, straight=straight)
 
     def sample(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Draw `count` points, shape (count, n).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Points"]
 
 _REMEMBERED = 4096
-_QUICK_SWEEPS = 25
+_QUICK_STEPS = 20
 """Enough for a step of a search, which ends inside whatever the projection reaches."""
 _GROUP_SLACK = 1e-6
 """With discrete features taken as continuous, groups may miss their sum of 1 by this: they are rounded in the end."""
@@ -109,13 +110,10 @@ class Points:
         """
         body = self._body
         if partner is not None and shared is not None:
-            body = Polytope(
-                body.matrix,
-                body.row_lower,
-                body.row_upper,
-                body.slack,
-                np.where(shared, partner, body.lower),
-                np.where(shared, partner, body.upper),
+            body = replace(
+                body,
+                lower=np.where(shared, partner, body.lower),
+                upper=np.where(shared, partner, body.upper),
             )
         result = self._rounded(x, body.lower, body.upper)
         if not len(body.matrix):
@@ -149,7 +147,7 @@ class Points:
         """Move points with proper discrete values to where the rows hold."""
         lower = np.where(self._discrete, x, np.broadcast_to(body.lower, x.shape))
         upper = np.where(self._discrete, x, np.broadcast_to(body.upper, x.shape))
-        own = Polytope(body.matrix, body.row_lower, body.row_upper, body.slack, lower, upper)
+        own = replace(body, lower=lower, upper=upper)
         result = project(own, x, upper - lower)
         for k in np.flatnonzero(~self.holds(result)):
             alone = own.at(slice(k, k + 1))
@@ -182,9 +180,7 @@ class Points:
     ) -> FloatArray | None:
         """Return a point of the domain, shape (n,), whose discrete values are the nearest that there are."""
         lower, upper = (self._body.lower, self._body.upper) if bounds is None else bounds
-        body = Polytope(
-            self._body.matrix, self._body.row_lower, self._body.row_upper, self._body.slack, lower, upper
-        )
+        body = replace(self._body, lower=lower, upper=upper)
         start = x
         if self._discrete.any():
             chosen = nearest_choice(body, self._choices, np.clip(x, lower, upper), self._width)
@@ -198,7 +194,7 @@ class Points:
         anchor = self._center(lower, upper)
         if anchor is None:
             return None
-        own = Polytope(body.matrix, body.row_lower, body.row_upper, body.slack, lower, upper)
+        own = replace(body, lower=lower, upper=upper)
         return pull(own, anchor[None], project(own, start[None], upper - lower))[0]
 
     def _center(self, lower: FloatArray, upper: FloatArray) -> FloatArray | None:
@@ -208,38 +204,47 @@ class Points:
             if len(self._centers) >= _REMEMBERED:
                 self._centers.clear()
             body = self._body
-            found = center(Polytope(body.matrix, body.row_lower, body.row_upper, body.slack, lower, upper))
+            found = center(replace(body, lower=lower, upper=upper))
             if found is not None and (excess(body, found) > body.slack).any():
                 found = None
             self._centers[key] = found
         return self._centers[key]
 
     def towards(
-        self, anchor: FloatArray, goal: FloatArray, difference: FloatArray | None = None
+        self,
+        anchor: FloatArray,
+        goal: FloatArray,
+        difference: FloatArray | None = None,
+        held: BoolArray | None = None,
+        *,
+        straight: bool = False,
     ) -> FloatArray:
         """See `nnff.domain.Domain.towards`."""
-        body = self._relaxed
+        body, width = self._relaxed, self._width
         if difference is not None:
             shift = difference @ body.matrix.T
             # A x and A (x + d) within the bounds, and the same of x itself.
-            body = Polytope(
-                body.matrix,
-                body.row_lower - np.minimum(shift, 0.0),
-                body.row_upper - np.maximum(shift, 0.0),
-                body.slack,
-                np.maximum(body.lower, body.lower - difference),
-                np.minimum(body.upper, body.upper - difference),
+            body = replace(
+                body,
+                row_lower=body.row_lower - np.minimum(shift, 0.0),
+                row_upper=body.row_upper - np.maximum(shift, 0.0),
+                lower=np.maximum(body.lower, body.lower - difference),
+                upper=np.minimum(body.upper, body.upper - difference),
             )
         # Rounding can leave nothing between bounds that meet; the anchor is there.
         low, high = np.minimum(body.lower, anchor), np.maximum(body.upper, anchor)
-        body = Polytope(body.matrix, body.row_lower, body.row_upper, body.slack, low, high)
+        if held is not None:
+            low, high = np.where(held, anchor, low), np.where(held, anchor, high)
+            width = np.where(held, 0.0, width)
+        body = replace(body, lower=low, upper=high)
         start = np.clip(goal, low, high)
         outside = np.flatnonzero((excess(body, start) > body.slack).any(axis=1))
-        if not outside.size:
-            return start
-        own = body.at(outside)
-        moved = project(own, start[outside], self._width, sweeps=_QUICK_SWEEPS)
-        start[outside] = pull(own, anchor[outside], moved)
+        if outside.size:
+            own = body.at(outside)
+            moved = start[outside]
+            if not straight:
+                moved = project(own, moved, width, steps=_QUICK_STEPS)
+            start[outside] = pull(own, anchor[outside], moved)
         return start
 
     def sample(self, count: int, rng: np.random.Generator) -> FloatArray:

@@ -1,6 +1,7 @@
 """Sound ranges of pre-activations and of their differences over all similar pairs."""
 
 from nnff.ranges.cutoff import with_floor
+from nnff.ranges.input_rows import InputRows, input_rows
 from nnff.ranges.interval import (
     InputRanges,
     LayerRanges,
@@ -14,10 +15,12 @@ from nnff.ranges.linear import intersect, linear_ranges
 
 __all__ = [
     "InputRanges",
+    "InputRows",
     "LayerRanges",
     "Ranges",
     "closed_form",
     "difference_range",
+    "input_rows",
     "intersect",
     "interval_ranges",
     "linear_ranges",
