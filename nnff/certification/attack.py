@@ -25,6 +25,9 @@ __all__ = ["attack", "better", "polish"]
 
 _STARTS = 192
 
+_STRIDE = 0.3
+"""Share of the ranges that a step along the gradient goes at most."""
+
 _STEPS = np.array([1.0, 0.5, 0.2, 0.05, 0.01])
 
 
@@ -140,7 +143,9 @@ def _search(
         # Rounding x' and x'' apart can break similarity; truncating their difference seldom does.
         base = problem.domain.nearest(x1)
         short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
-        best = better(best, best_witness(problem, base, base + short, origin))
+        equal = np.where(problem.domain.discrete, 0.0, d)
+        for change in (short, equal):
+            best = better(best, best_witness(problem, base, base + change, origin))
         if best is not None:
             best = discrete_search(problem, best, stop)
     return best
@@ -192,9 +197,14 @@ def _turn(
     size = np.abs(gradient).max(axis=1, keepdims=True)
     gradient = gradient / np.where(size > 0, size, 1.0)
     goal = problem.metric.maximise(gradient, problem.epsilon, low, high) * t
+    goals = [goal]
     if not domain.is_box:
-        goal = _into_domain(problem, x1, d, goal)
-    trials = d[None] + _STEPS[:, None, None] * (goal - d)[None]
+        # Along rows the way to a corner of the box is seldom the best; the gradient itself leads along them.
+        uphill = gradient / t * domain.width
+        size = np.abs(uphill).max(axis=1, keepdims=True)
+        uphill = _STRIDE * uphill / np.where(size > 0, size, 1.0) * domain.width
+        goals = [_into_domain(problem, x1, d, end) for end in (goal, d + uphill)]
+    trials = np.concatenate([d[None] + _STEPS[:, None, None] * (end - d)[None] for end in goals])
     trials = np.concatenate([d[None], trials, _stretched(problem, x1, trials)])
     return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of, rising=rising)[2]
 

@@ -45,19 +45,28 @@ def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray
     good = problem.admits(first, second)
     continuous = ~domain.discrete
     for moving in (continuous & seen_by_metric(problem), continuous):
-        rows = np.flatnonzero(~good)
-        if not len(rows) or not moving.any():
-            continue
-        base, goal = first[rows], second[rows]
-        low, high = np.zeros(len(rows)), np.ones(len(rows))
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            trial = np.where(moving, base + middle[:, None] * (goal - base), goal)
-            fits = problem.admits(base, trial)
-            low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-        second[rows] = np.where(moving, base + low[:, None] * (goal - base), goal)
+        second = _shortened(problem, first, second, good, moving)
         good = problem.admits(first, second)
     return first, second, good
+
+
+def _shortened(
+    problem: Problem, first: FloatArray, second: FloatArray, good: BoolArray, moving: BoolArray
+) -> FloatArray:
+    """Shorten the differences of pairs that are not good, in the features that may move, by bisection."""
+    rows = np.flatnonzero(~good)
+    if not len(rows) or not moving.any():
+        return second
+    base, goal = first[rows], second[rows]
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        trial = np.where(moving, base + middle[:, None] * (goal - base), goal)
+        fits = problem.admits(base, trial)
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    result = second.copy()
+    result[rows] = np.where(moving, base + low[:, None] * (goal - base), goal)
+    return result
 
 
 def seen_by_metric(problem: Problem) -> BoolArray:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Polytope", "excess", "project", "pull", "stretch"]
 
 _STEPS = 200
+_STILL = 1e-10
+"""Share of its width by which a coordinate moves in a step, below which it stands still."""
 _HALFWAY = 0.5
 """Points are moved to within this share of the slack, so that rounding does not put them outside of it."""
 
@@ -85,24 +87,31 @@ def project(body: Polytope, x: FloatArray, width: FloatArray, *, steps: int = _S
     squared = np.broadcast_to(width**2, x.shape)
     largest = np.sqrt(squared.max(axis=0, initial=0.0))
     norm = np.linalg.norm(body.matrix * largest, axis=1)
-    norm = np.where(norm > 0, norm, 1.0)
-    matrix = body.matrix / norm[:, None]
-    low, high = body.row_lower / norm, body.row_upper / norm
+    # Rows that no coordinate here can move have no say.
+    able = norm > 0
+    y = np.clip(x, body.lower, body.upper)
+    if not able.any():
+        return y
+    norm = norm[able]
+    matrix = body.matrix[able] / norm[:, None]
+    low, high = body.row_lower[..., able] / norm, body.row_upper[..., able] / norm
+    room = _HALFWAY * body.slack[able] / norm
     # The largest step that is safe for every point.
-    curvature = max(float(np.linalg.norm(matrix * largest, 2)) ** 2, np.finfo(np.float64).tiny)
+    curvature = float(np.linalg.norm(matrix * largest, 2)) ** 2
     found = ahead = np.zeros((len(x), len(matrix)))
     momentum = 1.0
-    y = np.clip(x, body.lower, body.upper)
-    room = _HALFWAY * body.slack / norm
+    moved = 0.0
     for _ in range(steps):
         value = y @ matrix.T
-        if ((value >= low - room) & (value <= high + room)).all():
+        # A point that is inside while it still moves has overshot: inside, but not near.
+        if moved <= _STILL and ((value >= low - room) & (value <= high + room)).all():
             return y
         new = ahead + (value - np.clip(value + curvature * ahead, low, high)) / curvature
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = new + (momentum - 1) / following * (new - found)
         found, momentum = new, following
-        y = np.clip(x - squared * (ahead @ matrix), body.lower, body.upper)
+        before, y = y, np.clip(x - squared * (ahead @ matrix), body.lower, body.upper)
+        moved = float((np.abs(y - before) / np.where(largest > 0, largest, 1.0)).max())
     result: FloatArray = np.clip(x - squared * (found @ matrix), body.lower, body.upper)
     return result
 
