@@ -11,7 +11,7 @@ import numpy as np
 
 from nnff.certification import certify
 from nnff.datasets import Dataset, load_dataset, read_csv
-from nnff.domain import Domain, feature_indices
+from nnff.domain import Domain, feature_indices, plausible_region
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
 from nnff.network import Scaling, read_network
 from nnff.plugin import Kind, plugin_manager
@@ -167,7 +167,7 @@ def prepare(config: Config) -> Run:
     return Run(
         config=config,
         network=network,
-        domain=_domain(config, network, rows),
+        domain=_in_region(_domain(config, network, rows), config, network, dataset, rows),
         metric=similar,
         scale=_scale(config, network, rows),
         dataset=dataset,
@@ -252,7 +252,39 @@ def _domain(config: Config, network: Network, rows: FloatArray | None) -> Domain
                 f"outside [{low[index]:g}, {high[index]:g}]"
             )
         low[index] = high[index] = value
-    return Domain.from_box(low, high, integer=asked.integer, immutable=asked.immutable, feature_names=names)
+    return Domain.from_box(
+        low,
+        high,
+        integer=asked.integer,
+        immutable=asked.immutable,
+        feature_names=names,
+        constraints=asked.rows or None,
+        one_hot=asked.one_hot,
+        ordinal={names[index]: levels for index, (_, levels) in _by_index(asked.ordinal, names)},
+    )
+
+
+def _in_region(
+    domain: Domain, config: Config, network: Network, dataset: Dataset | None, rows: FloatArray | None
+) -> Domain:
+    """Return the domain within the plausible region that domain.plausible asks for."""
+    asked = config.domain
+    if asked.plausible is None:
+        return domain
+    if rows is None:
+        raise ConfigError(
+            "domain.plausible learns a region from data, but there is none; set data.name or data.path (--data)"
+        )
+    without = asked.plausible_without
+    if without is None:
+        sensitive = config.data.sensitive_features
+        if sensitive is None:
+            sensitive = [] if dataset is None else list(dataset.sensitive_features)
+        without = [name for name in sensitive if name in network.feature_names]
+    region = plausible_region(
+        rows, asked.plausible, without=without, feature_names=network.feature_names
+    )
+    return domain.with_region(region)
 
 
 def _base_ranges(config: Config, network: Network, rows: FloatArray | None) -> tuple[FloatArray, FloatArray]:
