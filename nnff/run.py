@@ -87,6 +87,33 @@ class Run:
         """Unit by feature and output name, as far as the data set tells."""
         return {} if self.dataset is None else self.dataset.units
 
+    def within(self, coverage: float) -> Run:
+        """Return the same run over a plausible region, learned from its data.
+
+        The region leaves alone what domain.plausible_without names, by default the sensitive attributes.
+
+        Parameters
+        ----------
+        coverage
+            Share of the rows that the region holds at least.
+
+        Raises
+        ------
+        ConfigError
+            If there is no data.
+        """
+        if self.rows is None:
+            raise ConfigError(
+                "domain.plausible learns a region from data, but there is none; "
+                "set data.name or data.path (--data)"
+            )
+        names = self.network.feature_names
+        without = self.config.domain.plausible_without
+        if without is None:
+            without = [name for name in self.sensitive_features if name in names]
+        region = plausible_region(self.rows, coverage, without=without, feature_names=names)
+        return replace(self, domain=self.domain.with_region(region))
+
     def certify(
         self,
         epsilon: float | None = None,
@@ -164,16 +191,17 @@ def prepare(config: Config) -> Run:
         output_index=config.model.output_index,
     )
     network, rows = _joined(network, dataset, config)
-    return Run(
+    run = Run(
         config=config,
         network=network,
-        domain=_in_region(_domain(config, network, rows), config, network, dataset, rows),
+        domain=_domain(config, network, rows),
         metric=similar,
         scale=_scale(config, network, rows),
         dataset=dataset,
         rows=rows,
         started=started,
     )
+    return run if config.domain.plausible is None else run.within(config.domain.plausible)
 
 
 def _dataset(config: Config) -> Dataset | None:
@@ -262,29 +290,6 @@ def _domain(config: Config, network: Network, rows: FloatArray | None) -> Domain
         one_hot=asked.one_hot,
         ordinal={names[index]: levels for index, (_, levels) in _by_index(asked.ordinal, names)},
     )
-
-
-def _in_region(
-    domain: Domain, config: Config, network: Network, dataset: Dataset | None, rows: FloatArray | None
-) -> Domain:
-    """Return the domain within the plausible region that domain.plausible asks for."""
-    asked = config.domain
-    if asked.plausible is None:
-        return domain
-    if rows is None:
-        raise ConfigError(
-            "domain.plausible learns a region from data, but there is none; set data.name or data.path (--data)"
-        )
-    without = asked.plausible_without
-    if without is None:
-        sensitive = config.data.sensitive_features
-        if sensitive is None:
-            sensitive = [] if dataset is None else list(dataset.sensitive_features)
-        without = [name for name in sensitive if name in network.feature_names]
-    region = plausible_region(
-        rows, asked.plausible, without=without, feature_names=network.feature_names
-    )
-    return domain.with_region(region)
 
 
 def _base_ranges(config: Config, network: Network, rows: FloatArray | None) -> tuple[FloatArray, FloatArray]:

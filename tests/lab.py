@@ -102,7 +102,9 @@ class Lab:
         values = box.sample(40, rng) @ matrix.T
         spread = np.quantile(values, [0.25, 0.75], axis=0)
         lower = np.where(rng.random(count) < 0.8, np.minimum(spread[0], values[0]), -np.inf)
-        upper = np.where(np.isinf(lower) | (rng.random(count) < 0.6), np.maximum(spread[1], values[0]), np.inf)
+        upper = np.where(
+            np.isinf(lower) | (rng.random(count) < 0.6), np.maximum(spread[1], values[0]), np.inf
+        )
         if rng.random() < 0.2:
             lower[0] = upper[0] = values[0, 0]
         return Domain(low, high, integer, immutable, rows=LinearRows(matrix, lower, upper), **parts)
@@ -137,13 +139,13 @@ class Lab:
         return Problem(network, domain, self.metric(rng, n), epsilon, own_coordinates)
 
     @staticmethod
-    def rich_pairs(
-        problem: Problem, rng: np.random.Generator, count: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def rich_pairs(problem: Problem, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return feasible pairs of any domain: equal ones, near ones, any that the metric admits."""
         domain = problem.domain
         first = domain.sample(count, rng)
-        step = rng.normal(size=first.shape) * domain.width * rng.choice([0.0, 0.05, 0.5, 2.0], size=(count, 1))
+        step = (
+            rng.normal(size=first.shape) * domain.width * rng.choice([0.0, 0.05, 0.5, 2.0], size=(count, 1))
+        )
         near = domain.nearest(first + step * (rng.random(first.shape) < 0.5), partner=first)
         # A difference that is too long, shortened where that is possible at all.
         distance = problem.distance(first, near)

@@ -217,7 +217,9 @@ def _into_domain(problem: Problem, x1: FloatArray, d: FloatArray, goal: FloatArr
     domain = problem.domain
     moved = domain.towards(x1 + d, x1 + goal, held=domain.immutable) - x1
     distance = problem.distance(x1, x1 + moved)
-    factor = np.where(distance > problem.epsilon, problem.epsilon / np.where(distance > 0, distance, 1.0), 1.0)
+    factor = np.where(
+        distance > problem.epsilon, problem.epsilon / np.where(distance > 0, distance, 1.0), 1.0
+    )
     moved = moved * factor[:, None]
     fits = within(problem.distance(x1, x1 + moved), problem.epsilon)
     kept: FloatArray = np.where(fits[:, None], moved, d)

@@ -67,7 +67,7 @@ FLAGS = (
     Flag("--integer", "domain.integer", str, "Whole-number features, or all.", "A,B,..."),
     Flag("--immutable", "domain.immutable", str, "Features equal in both inputs.", "A,B,..."),
     Flag("--fixed", "domain.fixed", str, "Features with one value, '{\"age\": 40}'.", "TABLE"),
-    Flag("--one-hot", "domain.one_hot", str, "Groups with exactly one 1, '[[\"a\", \"b\"]]'.", "LIST"),
+    Flag("--one-hot", "domain.one_hot", str, 'Groups with exactly one 1, \'[["a", "b"]]\'.', "LIST"),
     Flag("--ordinal", "domain.ordinal", str, "Levels per feature, '{\"grade\": [1, 2, 4]}'.", "TABLE"),
     Flag("--rows", "domain.rows", str, "Linear rows, as in the config file, as JSON.", "LIST"),
     Flag("--plausible", "domain.plausible", float, "Region that holds this share of the data.", "SHARE"),

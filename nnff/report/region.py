@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 from nnff.errors import ProblemError
 from nnff.report.bounds_bar import certified
-from nnff.report.numbers import at_least, at_most, percent, shown
+from nnff.report.numbers import at_least, at_most, percent
 
 if TYPE_CHECKING:
-    from nnff.certification.certificate import Certificate
+    from nnff.certification.certificate import Certificate, DomainRecord
 
-__all__ = ["Explained", "check_region", "explained", "explained_words", "region_words"]
+__all__ = ["Explained", "explained", "explained_words", "region_words", "within_box"]
+
+
+_NOTHING = 1e-6
+"""A share below it is none: what is left are roundings."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,19 @@ class Explained:
     high: float
 
 
-def check_region(box: Certificate, region: Certificate) -> None:
-    """Refuse certificates that are not the same question over a box and over a region.
+def within_box(box: Certificate, region: Certificate) -> Certificate:
+    """Return the certificate over the region with the box's bound where that is the lesser.
+
+    Sound: the region is a part of the box, with the same model, metric and epsilon, so no pair in it
+    differs by more than any pair of the box.
 
     Raises
     ------
     ProblemError
-        If model, epsilon or metric differ, or there is no region.
+        If it is not so.
     """
-    if region.domain.region is None:
+    inner = region.domain
+    if inner.region is None:
         raise ProblemError("the second certificate is not over a plausible region; set domain.plausible")
     same = all(
         one == other
@@ -46,13 +54,24 @@ def check_region(box: Certificate, region: Certificate) -> None:
             (box.model.fingerprint, region.model.fingerprint),
             (box.epsilon, region.epsilon),
             (box.metric, region.metric),
+            (_box(box.domain), _box(inner)),
         )
     )
     if not same:
         raise ProblemError(
-            "the certificate over the plausible region is of another model, epsilon or metric; "
+            "the certificate over the plausible region is of another model, epsilon, metric or box; "
             "certify the same question"
         )
+    upper = min(certified(box), certified(region))
+    if not math.isfinite(certified(region)) or upper == region.delta_upper or upper < region.delta_lower:
+        return region
+    gap = (upper - region.delta_lower) / max(region.delta_lower, 1e-9)
+    return region.model_copy(update={"delta_upper": upper, "gap": gap})
+
+
+def _box(domain: DomainRecord) -> DomainRecord:
+    """Return a domain without its region, and what depends on it."""
+    return domain.model_copy(update={"region": None, "row_tolerance": 0.0, "points": None})
 
 
 def explained(box: Certificate, region: Certificate) -> Explained | None:
@@ -87,19 +106,11 @@ def explained_words(box: Certificate, region: Certificate) -> str:
     if not (math.isfinite(outer) and math.isfinite(inner)):
         return "One of the two has no certified bound, so they cannot be compared."
     share = explained(box, region)
-    change = f"In the region no pair differs by more than {at_most(inner)}, in the box by {at_most(outer)}"
+    change = f"In the region no pair differs by more than {at_most(inner)}, in the box by {at_most(outer)}."
     if share is None:
-        return f"{change}."
-    if share.high < _NOTHING:
-        return (
-            f"{change}: corners of the box where nobody is explain below {shown(100 * _NOTHING)}\u00a0% of what the "
-            f"worst case lies above the {at_least(box.delta_data or 0.0)} seen in the data."
-        )
-    between = percent(share.low, share.high)
+        return change
+    part = f"at most {percent(share.high)}" if share.low < _NOTHING else percent(share.low, share.high)
     return (
-        f"{change}. Corners of the box where nobody is explain {between} of what the worst case lies above the "
-        f"{at_least(box.delta_data or 0.0)} seen in the data."
+        f"{change} The corners of the box outside of the region explain {part} of the distance between the worst "
+        f"case and the {at_least(box.delta_data or 0.0)} seen in the data."
     )
-
-
-_NOTHING = 0.01

@@ -18,7 +18,7 @@ from nnff.report.neighbours import neighbourhood
 from nnff.report.numbers import at_least, at_most, clock, duration, percent, shown
 from nnff.report.pair import pair_table
 from nnff.report.plot import bracket_plot, curve_plot
-from nnff.report.region import check_region, explained_words, region_words
+from nnff.report.region import explained_words, region_words, within_box
 from nnff.report.wording import disclaimers, free_attribute_words, strategy_words, trust_words, verdict_words
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def render_report(
             "pair": pair_table(free_attribute),
         }
     if plausible is not None:
-        check_region(certificate, plausible)
+        plausible = within_box(certificate, plausible)
         cover = reach(certificate)
         context["plausible"] = {
             "certificate": plausible,

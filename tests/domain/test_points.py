@@ -93,9 +93,7 @@ def test_points_of_a_finite_domain_are_counted(lab, seed):
 
 
 def test_the_nearest_point_is_the_projection_where_that_is_simple():
-    domain = Domain.from_box(
-        [0, 0], [1, 1], constraints=[{"terms": {"x0": 1, "x1": 1}, "upper": 1}]
-    )
+    domain = Domain.from_box([0, 0], [1, 1], constraints=[{"terms": {"x0": 1, "x1": 1}, "upper": 1}])
     near = domain.nearest([[1.0, 1.0], [0.9, 0.5], [2.0, -1.0], [0.2, 0.3]])
     assert near == pytest.approx(np.array([[0.5, 0.5], [0.7, 0.3], [1.0, 0.0], [0.2, 0.3]]), abs=1e-6)
     # In units of the ranges: the wide feature gives way.
