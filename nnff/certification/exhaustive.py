@@ -67,8 +67,8 @@ def enumerate_pairs(
 
     The outputs of all points are kept on a grid, with one axis per feature or one-hot group.  A pair makes
     a *move* along every axis: a shift along whole numbers, a change from one value to another of a group or
-    of levels, or none.  Moves fix the difference vector, and a translation-invariant metric asks for no more.  So
-    for each combination of moves that it admits (one of each and its reverse) two views of the grid
+    of levels, or none.  Moves fix the difference vector, and a translation-invariant metric asks for no
+    more.  So for each combination of moves that it admits (one of each and its reverse) two views of the grid
     are subtracted: exact, with no pair left out.  Points that violate a row of the domain are left blank.
 
     Sound: distances are compared with the same slack as everywhere
@@ -133,7 +133,8 @@ def _checked_grid(problem: Problem) -> Grid:
     grid = domain.grid
     if grid.size > MOST_POINTS:
         raise ProblemError(
-            f"strategy 'exhaustive' takes domains of at most {MOST_POINTS:,} points; this one has {grid.size:,}"
+            f"strategy 'exhaustive' takes domains of at most {MOST_POINTS:,} points; "
+            f"this one has {grid.size:,}"
         )
     if not problem.metric.translation_invariant:
         raise ProblemError(
@@ -147,7 +148,8 @@ def _all_outputs(problem: Problem, grid: Grid) -> tuple[FloatArray, float, int]:
 
     Returns
     -------
-    The outputs in the shape of the grid, a bound of their rounding errors, and the number of points in the domain.
+    The outputs in the shape of the grid, a bound of their rounding errors, and the number of points in the
+    domain.
 
     Raises
     ------
@@ -218,7 +220,10 @@ def _moves(problem: Problem, axis: Axis) -> list[_Move]:
 
 
 def _admitted(problem: Problem, grid: Grid, moves: list[list[_Move]]) -> Iterator[IntArray]:
-    """Yield blocks of combinations of moves in the ball, one of each and its reverse, shape (combinations, axes)."""
+    """Yield blocks of combinations of moves in the ball, one of each and its reverse.
+
+    Shape (combinations, axes).
+    """
     sizes = tuple(len(own) for own in moves)
     total = math.prod(sizes)
     changes = [np.array([move.change for move in own]) for own in moves]

@@ -146,7 +146,7 @@ def _check(epsilon: float, solver: str, time_limit: float) -> None:
 
 
 def _answer(run: Run, time_limit: float, control: SolveControl, line: ProgressLine) -> Answers:
-    """Ask the main question, the same where data lies, the sensitive attribute's share, the rest of the curve."""
+    """Ask the main question, then where data lies, the sensitive attribute's share, the rest of the curve."""
     from nnff.certification import Curve  # noqa: PLC0415 - keeps --help fast
 
     def ask(title: str, epsilon: float, seconds: float, asked: Run = run) -> Certificate:

@@ -229,8 +229,8 @@ class DomainSection(_Section):
     )
     plausible: float | None = _key(
         None,
-        "Learn a plausible region from the data that holds at least this share of its rows, such as 0.99; both "
-        "inputs of a pair lie in it.",
+        "Learn a plausible region from the data that holds at least this share of its rows, such as 0.99; "
+        "both inputs of a pair lie in it.",
         Form.NUMBER,
         shown="number",
         gt=0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,8 @@ from nnff.domain.names import feature_indices
 from nnff.errors import DomainError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from nnff.values import BoolArray, FloatArray
 
 __all__ = [
@@ -65,10 +66,11 @@ def checked_groups(groups: Any, names: tuple[str, ...]) -> Groups:
     result = tuple(sorted(tuple(sorted(int(i) for i in group)) for group in groups))
     seen: set[int] = set()
     for group in result:
+        for i in group:
+            _check_index(i, names)
         if len(group) < 2:  # noqa: PLR2004 - a choice needs two
-            raise DomainError(
-                f"a one-hot group needs at least two features, got {', '.join(names[i] for i in group) or 'none'}"
-            )
+            members = ", ".join(names[i] for i in group) or "none"
+            raise DomainError(f"a one-hot group needs at least two features, got {members}")
         for i in group:
             if i in seen:
                 raise DomainError(f"feature {names[i]} occurs twice in the one-hot groups")
@@ -87,6 +89,7 @@ def checked_levels(levels: Any, names: tuple[str, ...], taken: BoolArray) -> Lev
     """
     result = tuple(sorted((int(i), tuple(sorted({float(v) + 0.0 for v in values}))) for i, values in levels))
     for place, (index, values) in enumerate(result):
+        _check_index(index, names)
         if place and result[place - 1][0] == index:
             raise DomainError(f"the levels of {names[index]} are given twice")
         if not values:
@@ -98,6 +101,11 @@ def checked_levels(levels: Any, names: tuple[str, ...], taken: BoolArray) -> Lev
                 f"feature {names[index]} has levels and is integer or one-hot as well; choose one of them"
             )
     return result
+
+
+def _check_index(index: int, names: tuple[str, ...]) -> None:
+    if not 0 <= index < len(names):
+        raise DomainError(f"there is no feature {index}; indices go from 0 to {len(names) - 1}")
 
 
 def settle_groups(groups: Groups, lower: FloatArray, upper: FloatArray, names: tuple[str, ...]) -> None:
@@ -122,7 +130,8 @@ def settle_groups(groups: Groups, lower: FloatArray, upper: FloatArray, names: t
             raise DomainError(f"the domain is empty: none of the one-hot group {members} can be 1")
         if len(forced) > 1:
             raise DomainError(
-                f"the domain is empty: {names[forced[0]]} and {names[forced[1]]} of a one-hot group must both be 1"
+                f"the domain is empty: {names[forced[0]]} and {names[forced[1]]} of a one-hot group "
+                "must both be 1"
             )
         if forced:
             upper[[i for i in group if i != forced[0]]] = 0.0

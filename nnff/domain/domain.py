@@ -108,6 +108,12 @@ class Domain(ContentValue):
                     f"the range of {name} is [{lower[index]}, {upper[index]}]; it must be finite, "
                     "because a bound over an unbounded domain does not exist in general"
                 )
+        self._settle(lower, upper)
+        self._check_rows()
+
+    def _settle(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Tighten the box to the values that discrete features can take."""
+        put, names = object.__setattr__, self.feature_names
         put(self, "one_hot", checked_groups(self.one_hot, names))
         whole = np.array(self.integer)
         whole[[i for group in self.one_hot for i in group]] = True
@@ -129,7 +135,6 @@ class Domain(ContentValue):
         settle_groups(self.one_hot, low, high, names)
         put(self, "lower", frozen_array(low))
         put(self, "upper", frozen_array(high))
-        self._check_rows()
 
     def _check_rows(self) -> None:
         """Refuse rows of another size, and rows that leave nothing.
@@ -142,7 +147,8 @@ class Domain(ContentValue):
         for rows in (self.rows, None if self.region is None else self.region.rows):
             if rows is not None and rows.matrix.shape[1] != self.n_features:
                 raise DomainError(
-                    f"the domain has {self.n_features} features but its rows have {rows.matrix.shape[1]} columns"
+                    f"the domain has {self.n_features} features but its rows have "
+                    f"{rows.matrix.shape[1]} columns"
                 )
         if self.constraints is not None:
             self._points.refuse_if_empty(self.constraints, self.feature_names)
@@ -317,8 +323,8 @@ class Domain(ContentValue):
     def n_points(self) -> int | None:
         """Number of points, or None if it is not known.
 
-        It is not when a feature that is not fixed is continuous, or when rows would have to be tried on a grid
-        of more than `MOST_COUNTED` points.
+        It is not when a feature that is not fixed is continuous, or when rows would have to be tried on
+        a grid of more than `MOST_COUNTED` points.
         """
         if (~self.discrete & (self.lower < self.upper)).any():
             return None
@@ -352,10 +358,10 @@ class Domain(ContentValue):
     def nearest(self, x: npt.ArrayLike, partner: npt.ArrayLike | None = None) -> FloatArray:
         """Return a point of the domain near each row of `x`, shape (rows, n).
 
-        Without rows it is the closest one.  With rows, discrete features are rounded first and the others then
-        moved towards their projection, with each feature in units of its range; where that ends outside, on the
-        way to a point well inside.  Where no point has the rounded values, the nearest values that do are found
-        by an integer program.
+        Without rows it is the closest one.  With rows, discrete features are rounded first and the others
+        then moved towards their projection, with each feature in units of its range; where that ends
+        outside, on the way to a point well inside.  Where no point has the rounded values, the nearest
+        values that one has are found by an integer program.
 
         Parameters
         ----------
@@ -400,8 +406,9 @@ class Domain(ContentValue):
     def sample(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Draw `count` points, shape (count, n).
 
-        Uniformly without rows.  With rows, points of the box that violate them are moved inside and then walk
-        at random within (hit-and-run) in their continuous features: every region of the domain can be reached, but not equally often.
+        Uniformly without rows.  With rows, points of the box that violate them are moved inside and then
+        walk at random (hit-and-run) in their continuous features: every part of the domain can be
+        reached, but not all equally often.
         """
         return self._points.sample(count, rng)
 
@@ -440,7 +447,8 @@ def _reachable_levels(
         inside = tuple(value for value in values if lower[index] <= value <= upper[index])
         if not inside:
             raise DomainError(
-                f"the domain is empty: no level of {names[index]} lies in [{lower[index]:g}, {upper[index]:g}]"
+                f"the domain is empty: no level of {names[index]} lies in "
+                f"[{lower[index]:g}, {upper[index]:g}]"
             )
         if inside == tuple(float(v) for v in range(math.ceil(inside[0]), math.floor(inside[-1]) + 1)):
             lower[index], upper[index] = inside[0], inside[-1]

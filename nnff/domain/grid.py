@@ -69,7 +69,7 @@ class Grid:
         return self.at(np.stack(np.unravel_index(flat, self.shape), axis=1))
 
     def at(self, places: IntArray) -> FloatArray:
-        """Return the points at these places of the axes, given in shape (points, axes), in shape (points, n)."""
+        """Return the points at these places of the axes, shape (points, axes); shape (points, n)."""
         n = sum(len(axis.columns) for axis in self.axes)
         points = np.empty((len(places), n))
         for axis, own in zip(self.axes, places.T, strict=True):

@@ -9,8 +9,8 @@ The region bounds, besides, linear forms of the standardised features z:
 * ``z_i - z_j`` for every pair of features with a correlation of at least
   `CORRELATED`, ``z_i + z_j`` for at most minus that.
 
-*Joint* coverage.  Bounds that each hold for 99 % of the rows hold together for far fewer.  So rows are ranked,
-not bounds: the score of a row is its most unusual form, the distance from the median in units of the
+*Joint* coverage.  Bounds that each hold for 99 % of the rows hold together for far fewer.  So rows are
+ranked, not bounds: the score of a row is its most unusual form, the distance from the median in units of the
 distance between median and 5 % (or 95 %) quantile.  The share 1 - coverage of rows with the highest scores is
 left out, and every form is bounded by its smallest and largest value over the rest.  All
 rows of the rest lie inside by construction, so the coverage of the given rows is at
@@ -98,9 +98,9 @@ def plausible_region(
         Share of the rows to lie inside, above 0 and at most 1.
     without
         Features, by name or index, that the region leaves alone.  A feature that the metric leaves free
-        belongs here if pairs are to be counterfactuals, "the same person with another value": the data's correlations
-        between it and the other features would forbid many of them.  Features that never vary or
-        have two values only (switches, members of one-hot groups) are left alone in any case.
+        belongs here if pairs are to be counterfactuals, "the same person with another value": the
+        data's correlations between it and the other features would forbid many of them.  Features that
+        never vary or have two values only (switches, members of one-hot groups) are left alone anyway.
     feature_names
         Overrides the names of a data frame.
     correlated
@@ -127,7 +127,7 @@ def plausible_region(
     kept[feature_indices(without, names)] = False
     if kept.sum() < 2:  # noqa: PLR2004 - a pair
         raise DomainError(
-            "a plausible region relates features to each other, but fewer than two features that vary are left; "
+            "a plausible region relates features to each other, but fewer than two that vary are left; "
             "leave fewer of them out, or do without the region"
         )
     matrix, row_names = _forms(table, kept, names, correlated)

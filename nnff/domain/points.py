@@ -23,7 +23,7 @@ _REMEMBERED = 4096
 _QUICK_STEPS = 20
 """Enough for a step of a search, which ends inside whatever the projection reaches."""
 _GROUP_SLACK = 1e-6
-"""With discrete features taken as continuous, groups may miss their sum of 1 by this: they are rounded in the end."""
+"""With discrete features as continuous ones, groups may miss their sum of 1 by this; rounding comes later."""
 
 
 class Points:
@@ -73,12 +73,12 @@ class Points:
         called = [rows.describe(k, names) for k in blamed if k < rows.n_rows]
         if called:
             raise DomainError(
-                f"the domain is empty: row {' and row '.join(called[:3])} cannot hold together with the others "
-                "and the ranges"
+                f"the domain is empty: row {' and row '.join(called[:3])} cannot hold together with "
+                "the others and the ranges"
             )
         raise DomainError(
-            "the domain is empty: the rows hold somewhere in the box, but for no choice of whole numbers, levels "
-            "and one-hot groups"
+            "the domain is empty: the rows hold somewhere in the box, but for no choice of whole numbers, "
+            "levels and one-hot groups"
         )
 
     def _any_point(self) -> FloatArray | None:
@@ -188,14 +188,15 @@ class Points:
                 return None
             start = self._rounded(chosen[None], lower, upper)[0]
             if self.holds(start[None])[0]:
-                return start
+                return np.asarray(start)
             lower = np.where(self._discrete, start, lower)
             upper = np.where(self._discrete, start, upper)
         anchor = self._center(lower, upper)
         if anchor is None:
             return None
         own = replace(body, lower=lower, upper=upper)
-        return pull(own, anchor[None], project(own, start[None], upper - lower))[0]
+        found: FloatArray = pull(own, anchor[None], project(own, start[None], upper - lower))[0]
+        return found
 
     def _center(self, lower: FloatArray, upper: FloatArray) -> FloatArray | None:
         """Return a point well inside the part of the domain between other bounds, or None if it is empty."""

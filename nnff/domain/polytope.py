@@ -1,8 +1,8 @@
-r"""Points of a polytope ``row_lower <= A x <= row_upper, lower <= x <= upper``: finding, projecting, clipping.
+r"""Points of a polytope ``row_lower <= A x <= row_upper, lower <= x <= upper``: projecting and clipping.
 
-Nothing here touches a bound: what it returns is checked by whoever uses it.  All functions work on many points at
-once, shape (points, n), and in coordinates scaled by the box, so that features of all units count alike.
-Row bounds have shape (m,) or (points, m), bounds of x (n,) or (points, n).
+Nothing here touches a bound: what it returns is checked by whoever uses it.  All functions work on many
+points at once, shape (points, n), and in coordinates scaled by the box, so that features of all units count
+alike.  Row bounds have shape (m,) or (points, m), bounds of x (n,) or (points, n).
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class Polytope:
 
     def holds(self, x: FloatArray) -> BoolArray:
         """Tell for each point whether it lies inside, up to the slack of rows; bounds of x are exact."""
-        inside: BoolArray = (excess(self, x) <= self.slack).all(axis=-1)
-        return inside & ((x >= self.lower) & (x <= self.upper)).all(axis=-1)
+        rows = (excess(self, x) <= self.slack).all(axis=-1)
+        inside: BoolArray = np.asarray(rows & ((x >= self.lower) & (x <= self.upper)).all(axis=-1))
+        return inside
 
     def at(self, chosen: Any) -> Polytope:
         """Return the polytopes of some of the points."""
@@ -117,7 +118,7 @@ def project(body: Polytope, x: FloatArray, width: FloatArray, *, steps: int = _S
 
 
 def pull(body: Polytope, anchor: FloatArray, x: FloatArray) -> FloatArray:
-    """Move points as little as it takes along straight lines to anchors that lie inside: the result does too."""
+    """Move points along straight lines to anchors that lie inside, as little as it takes to be inside."""
     from_anchor = anchor @ body.matrix.T
     change = x @ body.matrix.T - from_anchor
     room = _HALFWAY * body.slack

@@ -1,7 +1,7 @@
 """Discrete features of a pair as integer columns: whole numbers, levels, one-hot groups.
 
-A feature's value in raw units is a *form*: a constant and coefficients of integer columns.  Sound: every value that
-the domain allows is the value of the form for some integers within their bounds; and exact, for no
+A feature's value in raw units is a *form*: a constant and coefficients of integer columns.  Sound: every
+value that the domain allows is the value of the form for some integers within their bounds; and exact, for no
 other value is.
 """
 
@@ -73,7 +73,7 @@ def _write_count(writer: BlockWriter, problem: Problem, i: int) -> Form:
 
 
 def _write_levels(writer: BlockWriter, problem: Problem, i: int) -> Form:
-    """Add one binary per level but the first, at most one of which is 1: x_i = first + sum (level - first) y."""
+    """Add a binary y per level but the first, at most one of them 1: x_i = first + sum (level - first) y."""
     first, *others = dict(problem.domain.ordinal)[i]
     binaries = [writer.binary() for _ in others]
     if len(binaries) > 1:

@@ -1,7 +1,7 @@
 r"""Bounds of differences where one-hot groups change: a swap of two members, not all of them at once.
 
-Of a group exactly one member is 1 in either input of a pair, so between the two at most one member i goes from 1 to
-0 and one member j from 0 to 1.  With v the weights of the members in raw units,
+Of a group exactly one member is 1 in either input of a pair, so between the two at most one member i goes
+from 1 to 0 and one member j from 0 to 1.  With v the weights of the members in raw units,
 
 .. math::  |v \cdot d| = |v_j - v_i| \le \max v - \min v,
 
@@ -31,9 +31,10 @@ def grouped_reach(problem: Problem, inputs: InputRanges, forms: FloatArray) -> F
     """Bound ``|w dz|`` over all pairs, one w per row of `forms`, making use of the one-hot groups.
 
     Sound: the least of three bounds that hold.  (1) The swaps of every group and the box of the other
-    differences.  (2) The same swaps and the metric's bound of the other differences: a part of a difference in a ball
-    need not be in the ball, but ``w d = w_groups d + w_rest d`` and both terms are bounded for the whole d.  (3) The
-    metric's bound of the form with a constant subtracted within each group, which is the same form on all pairs.
+    differences.  (2) The same swaps and the metric's bound of the rest of the form: a part of a difference
+    in a ball need not be in the ball, but ``w d = w_groups d + w_rest d``, and both terms are bounded for
+    the whole d.  (3) The metric's bound of the form with a constant subtracted within each group,
+    which is the same form on all pairs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The whole box beside the plausible region: what the region is, and how much of the worst case it explains."""
+"""The box beside the plausible region: what the region is, and how much of the worst case it explains."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def region_words(certificate: Certificate) -> str:
     region = certificate.domain.region
     assert region is not None
     words = (
-        f"The plausible region was learned from {region.data_rows:,} rows of data: {len(region.rows)} bounds on "
-        "principal directions and on differences of correlated features, within which "
+        f"The plausible region was learned from {region.data_rows:,} rows of data: {len(region.rows)} bounds "
+        "on principal directions and on differences of correlated features, within which "
         f"{percent(region.reached)} of these rows lie."
     )
     if region.without:
@@ -111,6 +111,6 @@ def explained_words(box: Certificate, region: Certificate) -> str:
         return change
     part = f"at most {percent(share.high)}" if share.low < _NOTHING else percent(share.low, share.high)
     return (
-        f"{change} The corners of the box outside of the region explain {part} of the distance between the worst "
-        f"case and the {at_least(box.delta_data or 0.0)} seen in the data."
+        f"{change} The corners of the box outside of the region explain {part} of the distance between the "
+        f"worst case and the {at_least(box.delta_data or 0.0)} seen in the data."
     )

@@ -135,8 +135,9 @@ def _limits_of_question(certificate: Certificate) -> list[str]:
     )
     if region is not None:
         possible = (
-            "Every input inside the plausible region counts as possible, and no input outside of it is covered: "
-            f"{len(region.outside)} of the {region.data_rows} rows that it was learned from lie outside."
+            "Every input inside the plausible region counts as possible, and no input outside of it is "
+            f"covered: {len(region.outside)} of the {region.data_rows} rows that it was learned from lie "
+            "outside."
         )
     return [
         possible,

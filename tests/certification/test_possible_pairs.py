@@ -1,4 +1,4 @@
-"""Certificates over domains with rows, groups and levels: no possible pair exceeds them, no witness is impossible."""
+"""Domains with rows, groups and levels: no possible pair exceeds a certificate, no witness is impossible."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_attacks_find_possible_pairs_only(lab, seed):
 
 
 def test_a_search_goes_along_the_rows():
-    """The optimum of x0 over |x0 - 2 x1| <= .1, x0 + x1 <= 1.5 is at a vertex that no straight step reaches."""
+    """Of |x0 - 2 x1| <= .1, x0 + x1 <= 1.5 the largest x0 is at a vertex that no straight step reaches."""
     network = Network((Layer([[1.0, 0.0]], [0.0]),))
     domain = Domain.from_box(
         [0, 0],

@@ -16,18 +16,12 @@ seeds = st.integers(0, 2**32 - 1)
 
 def breaks(domain, x):
     """Tell what a point violates, computed feature by feature and row by row."""
-    found = []
-    for i, value in enumerate(x):
-        if not domain.lower[i] <= value <= domain.upper[i]:
-            found.append(f"range of {i}")
-        if domain.integer[i] and value != round(value):
-            found.append(f"whole {i}")
-    for i, levels in domain.ordinal:
-        if x[i] not in levels:
-            found.append(f"level of {i}")
-    for group in domain.one_hot:
-        if sorted(x[i] for i in group) != [0.0] * (len(group) - 1) + [1.0]:
-            found.append(f"group {group}")
+    bounds = zip(x, domain.lower, domain.upper, strict=True)
+    found = [f"range of {i}" for i, (value, low, high) in enumerate(bounds) if not low <= value <= high]
+    found += [f"whole {i}" for i in np.flatnonzero(domain.integer) if x[i] != round(x[i])]
+    found += [f"level of {i}" for i, levels in domain.ordinal if x[i] not in levels]
+    one = [0.0] * domain.n_features + [1.0]
+    found += [f"group {g}" for g in domain.one_hot if sorted(x[i] for i in g) != one[-len(g) :]]
     if domain.rows is not None:
         for row, low, high in zip(domain.rows.matrix, domain.rows.lower, domain.rows.upper, strict=True):
             value = float(sum(a * b for a, b in zip(row, x, strict=True)))
