@@ -1,7 +1,7 @@
-"""How much of the founding models' worst case lies where nobody is: the box, plausible regions, the convex hull.
+"""How much of the founding models' worst case lies where nobody is: box, plausible regions, convex hull.
 
 For each of the two models: delta_data, the certified bracket in the box and in plausible regions that hold
-99 % of the rows, with and without B, and the largest difference over the convex hull of the rows inside the region.
+99 % of the rows, with and without B, and the largest difference over the convex hull of the rows inside.
 No convex region that holds these rows can have a smaller worst case than their hull, so the hull tells how
 much any such region could explain.
 
@@ -9,6 +9,8 @@ much any such region could explain.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linprog
@@ -25,14 +27,18 @@ from nnff_suites.founding import (
     rank_metric,
 )
 
+if TYPE_CHECKING:
+    from nnff.network import Network
+    from nnff.values import FloatArray
+
 COVERAGE = 0.99
 
 
-def hull_delta(network, rows):
+def hull_delta(network: Network, rows: FloatArray) -> float:
     """Return the largest output difference of similar pairs in the convex hull of rows.
 
-    A one-neuron model: delta is 45 tanh(D / 4) for the largest D among pairs with midpoint 0.  Both inputs are convex
-    combinations of the rows; the ball of the metric is approached from outside by tangents.
+    A one-neuron model: delta is 45 tanh(D / 4) for the largest D among pairs with midpoint 0.  Both inputs
+    are convex combinations of the rows; the ball of the metric is approached from outside by tangents.
     """
     z = network.input_scaling.apply(rows)
     weight, bias = network.layers[0].weight[0], float(network.layers[0].bias[0])
@@ -54,11 +60,11 @@ def hull_delta(network, rows):
         d = difference @ found.x
         length = float(np.sqrt(theta @ d**2))
         if length <= epsilon * (1 + 1e-4):
-            return founding_output_scale() * np.tanh(-found.fun / 4)
+            return float(founding_output_scale() * np.tanh(-found.fun / 4))
         tangents = np.vstack([tangents, theta * d / length @ difference])
 
 
-def main():
+def main() -> None:
     """Print a line per model and domain."""
     rows = boston_rows()
     for model in founding_models():
@@ -73,14 +79,16 @@ def main():
                 network, domain, rank_metric(looseness=1e-5), founding_epsilon(), data=rows, gap=1e-4
             )
             region = domain.region
-            held = "" if region is None else f"{region.rows.n_rows} rows hold {region.reached:.4f} of the data, "
-            print(  # noqa: T201 - a script
+            held = (
+                "" if region is None else f"{region.rows.n_rows} rows hold {region.reached:.4f} of the data, "
+            )
+            print(
                 f"{model.name}, {name}: {held}delta_data {found.delta_data:.5f} "
                 f"({found.delta_data_inside:.5f} inside), "
                 f"certified [{found.delta_lower:.5f}, {found.delta_upper:.5f}]"
             )
         inside = rows[domains["region"].contains(rows)]
-        print(f"{model.name}, convex hull of the rows inside: {hull_delta(network, inside):.5f}")  # noqa: T201
+        print(f"{model.name}, convex hull of the rows inside: {hull_delta(network, inside):.5f}")
 
 
 if __name__ == "__main__":

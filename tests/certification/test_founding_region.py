@@ -19,7 +19,13 @@ def test_a_region_that_holds_99_percent_explains_nothing_of_the_worst_case(found
     region = plausible_region(boston, 0.99, feature_names=network.feature_names)
     box = Domain.from_data(boston, feature_names=network.feature_names)
     found = certify(
-        network, box.with_region(region), rank_metric(looseness=1e-5), 0.3, data=boston, gap=1e-4, time_limit=60
+        network,
+        box.with_region(region),
+        rank_metric(looseness=1e-5),
+        0.3,
+        data=boston,
+        gap=1e-4,
+        time_limit=60,
     )
     assert region.reached == pytest.approx(501 / 506)
     assert found.delta_data == pytest.approx(DATA[name], abs=5e-7)

@@ -19,9 +19,7 @@ def correlated(rng, count=200, n=4):
     return rows * rng.uniform(0.01, 100, n) + rng.uniform(-50, 50, n)
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1), coverage=st.sampled_from([0.5, 0.9, 0.99, 1.0]), n=st.integers(2, 6)
-)
+@given(seed=st.integers(0, 2**32 - 1), coverage=st.sampled_from([0.5, 0.9, 0.99, 1.0]), n=st.integers(2, 6))
 def test_at_least_the_wished_share_lies_inside_all_bounds_together(seed, coverage, n):
     rows = correlated(np.random.default_rng(seed), n=n)
     region = plausible_region(rows, coverage)
