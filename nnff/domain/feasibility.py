@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Choices", "blamed_rows", "center", "nearest_choice"]
 
 _TOLERANCE = 1e-10
-_MILP_SECONDS = 10.0
+_MILP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
