@@ -40,7 +40,7 @@ def test_the_configuration_states_the_ranking(model, tmp_path):
 
 def test_the_whole_story(nnff, place, model):
     # Far less time than the default: the bracket is wide, and all the rest is there.
-    result = nnff("demo", "--time-limit", "3")
+    result = nnff("demo", "--time-limit", "4")
     assert result.exit_code == 0, result.output
     for word in (
         "delta_data",
