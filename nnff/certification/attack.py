@@ -25,6 +25,9 @@ __all__ = ["attack", "better", "polish"]
 
 _STARTS = 192
 
+_EARLY = 2
+"""Steps (one for each input) after which discrete features are rounded and moved for the first time."""
+
 _STRIDE = 0.3
 """Share of the ranges that a step along the gradient goes at most."""
 
@@ -121,9 +124,13 @@ def _search(
     only x' can still step back.
     """
     step = np.full(len(x1), 0.25)
+    early: Witness | None = None
     for iteration in range(iterations):
         if stop():
             break
+        if iteration == _EARLY and not problem.domain.is_box and problem.domain.discrete.any():
+            # Steps under groups and rows are dear, and single moves alone bring much: once before time is up.
+            early = _rounded(problem, x1, d, stop, origin)
         # Where the output saturates its gradient vanishes; the logit's does not.
         of: Literal["logit", "output"] = "logit" if iteration < iterations // 4 else "output"
         if iteration % 2 == 0:
@@ -137,14 +144,25 @@ def _search(
             found = _above(problem, x1, d, enough, origin)
             if found is not None:
                 return found
-    x2 = x1 + d
-    best = best_witness(problem, x1, x2, origin)
-    if problem.domain.discrete.any():
+    return better(early, _rounded(problem, x1, d, stop, origin))
+
+
+def _rounded(
+    problem: Problem, x1: FloatArray, d: FloatArray, stop: Callable[[], bool], origin: str
+) -> Witness | None:
+    """Return the best pair after discrete features have been rounded, by single moves from there."""
+    best = best_witness(problem, x1, x1 + d, origin)
+    discrete = problem.domain.discrete
+    if discrete.any():
         # Rounding x' and x'' apart can break similarity; truncating their difference seldom does.
         base = problem.domain.nearest(x1)
         short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
-        equal = np.where(problem.domain.discrete, 0.0, d)
-        for change in (short, equal):
+        changes = [short]
+        if not problem.domain.is_box or problem.domain.ordinal:
+            # What the metric does not see may be rounded apart; or nothing discrete differs.
+            unseen = np.where(discrete & seen_by_metric(problem), 0.0, x1 + d - base)
+            changes += [unseen, np.where(discrete, 0.0, d)]
+        for change in changes:
             best = better(best, best_witness(problem, base, base + change, origin))
         if best is not None:
             best = discrete_search(problem, best, stop)

@@ -27,11 +27,17 @@ def discrete_search(problem: Problem, witness: Witness, stop: Callable[[], bool]
 
     A move takes a whole number or a level one step up or down, or the 1 of a one-hot group to another member.
     """
+    domain = problem.domain
+    free = bool((~domain.discrete & (domain.lower < domain.upper)).any()) or domain.constraints is None
     while not stop():
         x1, x2 = np.array(witness.x1), np.array(witness.x2)
-        moves1, moves2 = _moved(problem.domain, x1), _moved(problem.domain, x2)
+        moves1, moves2 = _moved(domain, x1), _moved(domain, x2)
         first = np.concatenate([moves1, np.tile(x1, (len(moves2), 1)), moves1])
         second = np.concatenate([np.tile(x2, (len(moves1), 1)), moves2, moves2])
+        if not free:
+            # Nothing could bring the others in line.
+            kept = domain.contains_pair(first, second)
+            first, second = first[kept], second[kept]
         best = witness
         # Under rows a move can ask for a program of its own to bring the others in line.
         for begin in range(0, len(first), _AT_ONCE):

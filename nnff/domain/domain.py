@@ -361,7 +361,8 @@ class Domain(ContentValue):
         Without rows it is the closest one.  With rows, discrete features are rounded first and the others
         then moved towards their projection, with each feature in units of its range; where that ends
         outside, on the way to a point well inside.  Where no point has the rounded values, the nearest
-        values that one has are found by an integer program.
+        values that one has are found by an integer program, for a few points of a call; further ones
+        become the partner, or the closest of the points found so far.
 
         Parameters
         ----------
@@ -406,9 +407,9 @@ class Domain(ContentValue):
     def sample(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Draw `count` points, shape (count, n).
 
-        Uniformly without rows.  With rows, points of the box that violate them are moved inside and then
-        walk at random (hit-and-run) in their continuous features: every part of the domain can be
-        reached, but not all equally often.
+        Uniformly without rows.  With rows, points that violate them are drawn anew some times, and those
+        that still do are moved inside and then walk at random (hit-and-run) in their continuous features:
+        every part of the domain can be reached, but not all equally often.
         """
         return self._points.sample(count, rng)
 

@@ -15,11 +15,15 @@ from nnff.errors import DomainError
 if TYPE_CHECKING:
     from nnff.domain.discrete import Groups, Levels
     from nnff.domain.linear_rows import LinearRows
-    from nnff.values import BoolArray, FloatArray
+    from nnff.values import BoolArray, FloatArray, IntArray
 
 __all__ = ["Points"]
 
 _REMEMBERED = 4096
+_MOST_PROGRAMS = 16
+"""Integer programs for the nearest points of one call; each may take a tenth of a second."""
+_DRAWS = 30
+"""Times that a sample is drawn anew where it violates rows, before it is moved inside."""
 _QUICK_STEPS = 20
 """Enough for a step of a search, which ends inside whatever the projection reaches."""
 _GROUP_SLACK = 1e-6
@@ -44,6 +48,7 @@ class Points:
         self._discrete[[index for index, _ in ordinal]] = True
         self._width = body.upper - body.lower
         self._centers: dict[bytes, FloatArray | None] = {}
+        self._known: FloatArray | None = None
         sums = np.zeros((len(one_hot), len(body.lower)))
         for k, group in enumerate(one_hot):
             sums[k, list(group)] = 1.0
@@ -67,7 +72,8 @@ class Points:
                     f"the domain is empty: within the ranges the left side of row {rows.describe(k, names)} "
                     f"lies in [{low[k]:g}, {high[k]:g}]"
                 )
-        if self._any_point() is not None:
+        self._known = self._any_point()
+        if self._known is not None:
             return
         blamed = blamed_rows(self._relaxed)
         called = [rows.describe(k, names) for k in blamed if k < rows.n_rows]
@@ -149,6 +155,7 @@ class Points:
         upper = np.where(self._discrete, x, np.broadcast_to(body.upper, x.shape))
         own = replace(body, lower=lower, upper=upper)
         result = project(own, x, upper - lower)
+        programs = 0
         for k in np.flatnonzero(~self.holds(result)):
             alone = own.at(slice(k, k + 1))
             anchor = None
@@ -160,20 +167,31 @@ class Points:
                 result[k] = pull(alone, anchor[None], result[[k]])[0]
                 continue
             # No point of the domain has these values.
-            bounds = (
-                None
-                if partner is None
-                else (
-                    np.broadcast_to(body.lower, x.shape)[k],
-                    np.broadcast_to(body.upper, x.shape)[k],
-                )
-            )
-            found = self._by_program(x[k], bounds)
+            if programs == _MOST_PROGRAMS:
+                continue
+            programs += 1
+            bounds = [np.broadcast_to(end, x.shape)[k] for end in (body.lower, body.upper)]
+            found = self._by_program(x[k], None if partner is None else (bounds[0], bounds[1]))
             if found is not None:
                 result[k] = found
-            elif partner is not None:
-                result[k] = partner[k]
+        left = np.flatnonzero(~self.holds(result))
+        if left.size:
+            result[left] = self._instead(result, left) if partner is None else partner[left]
         return result
+
+    def _instead(self, x: FloatArray, left: IntArray) -> FloatArray:
+        """Return for some points the closest of the others that lie in the domain, or any point that does."""
+        others = x[self.holds(x)]
+        if not len(others):
+            if self._known is None:
+                self._known = self._any_point()
+            others = x[:0] if self._known is None else self._known[None]
+        if not len(others):
+            return x[left]
+        unit = np.where(self._width > 0, self._width, 1.0)
+        far = np.abs((x[left, None, :] - others[None]) / unit).sum(axis=2)
+        closest: FloatArray = others[far.argmin(axis=1)]
+        return closest
 
     def _by_program(
         self, x: FloatArray, bounds: tuple[FloatArray, FloatArray] | None = None
@@ -250,6 +268,21 @@ class Points:
 
     def sample(self, count: int, rng: np.random.Generator) -> FloatArray:
         """See `nnff.domain.Domain.sample`."""
+        points = self._draw(count, rng)
+        if not len(self._body.matrix):
+            return points
+        outside = np.flatnonzero(~self.holds(points))
+        for _ in range(_DRAWS):
+            if not outside.size:
+                return points
+            points[outside] = self._draw(len(outside), rng)
+            outside = outside[~self.holds(points[outside])]
+        if outside.size:
+            points[outside] = self._walk(self.nearest(points[outside]), rng)
+        return points
+
+    def _draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Draw points uniformly, rows not considered."""
         body, n = self._body, len(self._width)
         share = rng.random((count, n))
         whole = body.lower + np.floor(share * (self._width + 1))
@@ -261,13 +294,7 @@ class Points:
             members = list(group)
             # The largest of independent draws is each with equal chance.
             drawn[:, members] = np.where(body.upper[members] >= 1, share[:, members], -1.0)
-        points = self._rounded(drawn, body.lower, body.upper)
-        if not len(body.matrix):
-            return points
-        outside = np.flatnonzero(~self.holds(points))
-        if outside.size:
-            points[outside] = self._walk(self.nearest(points[outside]), rng)
-        return points
+        return self._rounded(drawn, body.lower, body.upper)
 
     def _walk(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Let points of the domain walk by hit-and-run in their continuous features."""
