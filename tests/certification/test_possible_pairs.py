@@ -54,7 +54,7 @@ def every_pair(problem):
     return float(np.abs(outputs[i] - outputs[j])[good].max()), int(good.sum()), len(points)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=seeds, chain=st.sampled_from(CHAINS), strategy=st.sampled_from(["relational", "twin"]))
 def test_no_possible_pair_exceeds_what_is_certified(lab, seed, chain, strategy):
     rng = np.random.default_rng(seed)
@@ -67,7 +67,7 @@ def test_no_possible_pair_exceeds_what_is_certified(lab, seed, chain, strategy):
     assert_possible(problem, certificate.witness)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=seeds, chain=st.sampled_from(CHAINS))
 def test_encodings_and_enumeration_find_what_trying_all_pairs_finds(lab, seed, chain):
     rng = np.random.default_rng(seed)

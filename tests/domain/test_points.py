@@ -34,7 +34,7 @@ def breaks(domain, x):
     return found
 
 
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(seed=seeds)
 def test_samples_and_nearest_points_lie_in_the_domain(lab, seed):
     rng = np.random.default_rng(seed)
@@ -52,7 +52,7 @@ def test_samples_and_nearest_points_lie_in_the_domain(lab, seed):
     assert domain.contains_pair(partner, second).all()
 
 
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(seed=seeds)
 def test_contains_says_what_each_constraint_says(lab, seed):
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ def encode(problem, strategy):
 
 
 @pytest.mark.parametrize("strategy", ["relational", "twin"])
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=seeds, chain=st.sampled_from(CHAINS))
 def test_every_pair_survives_with_its_output_difference(lab, formulation, strategy, seed, chain):
     rng = np.random.default_rng(seed)
@@ -43,7 +43,7 @@ def test_every_pair_survives_with_its_output_difference(lab, formulation, strate
 
 
 @pytest.mark.parametrize("strategy", ["relational", "twin"])
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_any_point_of_the_model_is_a_pair_of_the_domain(lab, formulation, strategy, seed):
     """Push the model in random directions: what it finds satisfies every constraint of the domain."""
