@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnff.certification import Certificate, Curve, Memory, certify, curve, largest_epsilon
-    from nnff.domain import Domain
+    from nnff.domain import Domain, LinearRows, PlausibleRegion, plausible_region
     from nnff.errors import NnffError
     from nnff.network import Layer, Network, Scaling, read_network
     from nnff.problem import Problem
@@ -33,16 +33,19 @@ __all__ = [
     "Curve",
     "Domain",
     "Layer",
+    "LinearRows",
     "Memory",
     "Metric",
     "Network",
     "NnffError",
+    "PlausibleRegion",
     "Problem",
     "Scaling",
     "certify",
     "curve",
     "largest_epsilon",
     "metric",
+    "plausible_region",
     "read_network",
     "weights_from_ranking",
 ]
@@ -53,16 +56,19 @@ _HOME = {
     "Curve": "nnff.certification",
     "Domain": "nnff.domain",
     "Layer": "nnff.network",
+    "LinearRows": "nnff.domain",
     "Memory": "nnff.certification",
     "Metric": "nnff.similarity",
     "Network": "nnff.network",
     "NnffError": "nnff.errors",
+    "PlausibleRegion": "nnff.domain",
     "Problem": "nnff.problem",
     "Scaling": "nnff.network",
     "certify": "nnff.certification",
     "curve": "nnff.certification",
     "largest_epsilon": "nnff.certification",
     "metric": "nnff.similarity",
+    "plausible_region": "nnff.domain",
     "read_network": "nnff.network",
     "weights_from_ranking": "nnff.similarity",
 }

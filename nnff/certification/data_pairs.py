@@ -33,12 +33,19 @@ class DataPairs:
         Number of unordered pairs of different rows within epsilon.
     first, second
         Row numbers of the worst pair, or None.
+    inside
+        The largest over pairs of rows that the domain holds; 0 without one.
+    first_inside, second_inside
+        Row numbers of that pair, or None.
     """
 
     delta: float
     pairs: int
     first: int | None = None
     second: int | None = None
+    inside: float = 0.0
+    first_inside: int | None = None
+    second_inside: int | None = None
 
 
 def compare_data_pairs(
@@ -47,7 +54,7 @@ def compare_data_pairs(
     """Compare every pair of rows, block by block.
 
     Immutable features must agree; rows outside the domain are compared too,
-    because they occur.
+    because they occur, and looked at once more without.
 
     Parameters
     ----------
@@ -72,7 +79,8 @@ def compare_data_pairs(
         )
     outputs = problem.network.predict(rows)
     frozen = rows[:, problem.domain.immutable]
-    best, pairs, where = -1.0, 0, (None, None)
+    held = problem.domain.contains(rows)
+    every, inside, pairs = _Worst(), _Worst(), 0
     step = max(1, _BLOCK_ELEMENTS // max(1, count * n))
     for begin in range(0, count, step):
         if stop():
@@ -86,9 +94,24 @@ def compare_data_pairs(
         similar &= np.arange(count - begin)[None, :] > np.arange(similar.shape[0])[:, None]
         pairs += int(similar.sum())
         gaps = np.where(similar, np.abs(outputs[None, begin:] - outputs[block, None]), -1.0)
+        every.see(gaps, begin)
+        if not held.all():
+            gaps[~(held[block, None] & held[None, begin:])] = -1.0
+        inside.see(gaps, begin)
+    return DataPairs(max(every.gap, 0.0), pairs, *every.rows, max(inside.gap, 0.0), *inside.rows)
+
+
+@dataclass
+class _Worst:
+    """The largest gap seen, and between which rows."""
+
+    gap: float = -1.0
+    rows: tuple[int | None, int | None] = (None, None)
+
+    def see(self, gaps: FloatArray, begin: int) -> None:
+        """Look at the gaps of a block, whose first row and first column are row `begin`; -1 for no pair."""
         place = int(np.argmax(gaps))
-        if gaps.flat[place] > best:
-            best = float(gaps.flat[place])
+        if gaps.flat[place] > self.gap:
+            self.gap = float(gaps.flat[place])
             i, j = np.unravel_index(place, gaps.shape)
-            where = (begin + int(i), begin + int(j))  # type: ignore[assignment]
-    return DataPairs(max(best, 0.0), pairs, *where)
+            self.rows = (begin + int(i), begin + int(j))
