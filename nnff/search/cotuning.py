@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -162,7 +163,7 @@ def co_tune(
     start: FloatArray,
     *,
     accuracy: float,
-    rounds: int = 50,
+    steps: int = 300,
     learning_rate: float = 0.01,
     gradient: Literal["central", "witness"] = "witness",
     h: float = 1e-4,
@@ -178,8 +179,8 @@ def co_tune(
         Parameters to begin with, shape (p,).
     accuracy
         lambda: 1 is accuracy alone, 0 fairness alone.
-    rounds
-        How often `turns` is gone through.
+    steps
+        How many, of both kinds together; `turns` is gone through again and again.
     learning_rate
         Of both kinds of step.
     gradient, h
@@ -191,18 +192,17 @@ def co_tune(
         raise UnknownNameError("gradient", gradient, ("central", "witness"))
     here = np.array(start, dtype=np.float64)
     seen = [Turn("start", loss.value(here), delta.value(here), here)]
-    for _ in range(rounds):
-        for kind in turns(accuracy):
-            if kind == "accuracy":
-                slope = loss.gradient(here)
-            elif gradient == "witness":
-                slope = delta.witness_gradient(here)
-            else:
-                slope = central_differences(delta.value, here, h)
-            step = learning_rate * slope
-            length = float(np.linalg.norm(step))
-            here = here - step * min(1.0, longest_step / length if length > 0 else 1.0)
-            seen.append(Turn(kind, loss.value(here), delta.value(here), here))
+    for kind in islice(cycle(turns(accuracy)), steps):
+        if kind == "accuracy":
+            slope = loss.gradient(here)
+        elif gradient == "witness":
+            slope = delta.witness_gradient(here)
+        else:
+            slope = central_differences(delta.value, here, h)
+        step = learning_rate * slope
+        length = float(np.linalg.norm(step))
+        here = here - step * min(1.0, longest_step / length if length > 0 else 1.0)
+        seen.append(Turn(kind, loss.value(here), delta.value(here), here))
     return CoTuning(tuple(seen), accuracy)
 
 

@@ -212,8 +212,8 @@ def test_co_tuning_trades_one_for_the_other(question):
     target = np.sin(rows.sum(axis=1)) + 0.1 * rng.normal(size=len(rows))
     loss, delta = RootMeanSquare(problem.network, rows, target), PairDelta(problem, rows)
     start = parameters_of(problem.network)
-    ends = {lam: co_tune(loss, delta, start, accuracy=lam, rounds=60).best for lam in (1.0, 0.5, 0.0)}
-    first = co_tune(loss, delta, start, accuracy=0.5, rounds=0).turns[0]
+    ends = {lam: co_tune(loss, delta, start, accuracy=lam, steps=120).best for lam in (1.0, 0.5, 0.0)}
+    first = co_tune(loss, delta, start, accuracy=0.5, steps=0).turns[0]
     assert ends[1.0].loss < first.loss
     assert ends[0.0].delta < first.delta
     assert ends[1.0].loss < ends[0.0].loss
