@@ -3,6 +3,8 @@
 Where a library has it, the library is used: imbalanced-learn and Fairlearn come with ``nnff[debias]``.
 """
 
+from nnff.processing.adversarial import AdversarialClassifier, AdversarialRegressor
+from nnff.processing.attribution import AttributionClassifier, AttributionRegressor
 from nnff.processing.augmentation import CounterfactualAugmenter, SimilarAugmenter
 from nnff.processing.direction import SensitiveDirectionRemover
 from nnff.processing.group_sampler import GroupSampler
@@ -12,6 +14,10 @@ from nnff.processing.resampling import SensitiveResampler, resampling_weights
 from nnff.processing.weights import cost_sensitive_weights, effective_number_weights, reweighing_weights
 
 __all__ = [
+    "AdversarialClassifier",
+    "AdversarialRegressor",
+    "AttributionClassifier",
+    "AttributionRegressor",
     "CounterfactualAugmenter",
     "GroupSampler",
     "LinearMap",

@@ -75,7 +75,8 @@ class Delta(ABC):
         network, rows = self.network(parameters), np.stack(pair)
         first, second = network.predict(rows)
         at_first, at_second = parameter_gradient(network, rows)
-        return (at_second - at_first) * np.sign(second - first)
+        result: FloatArray = (at_second - at_first) * np.sign(second - first)
+        return result
 
 
 def central_differences(

@@ -100,7 +100,8 @@ class Around(ContentValue):
         if self.center.shape != (dimension,):
             raise ConfigError(f"the center has shape {self.center.shape} for {dimension} parameters")
         size = float(np.sqrt(np.mean(self.center**2))) or 1.0
-        return self.center + self.scale * size * rng.standard_normal((count, dimension))
+        result: FloatArray = self.center + self.scale * size * rng.standard_normal((count, dimension))
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,8 @@ class Draws(ContentValue):
     @property
     def best(self) -> FloatArray:
         """The parameters with the smallest delta, shape (p,)."""
-        return self.parameters[0]
+        result: FloatArray = self.parameters[0]
+        return result
 
     @property
     def delta(self) -> float:
