@@ -49,12 +49,12 @@ def _save(figure: Any, path: Path) -> Path:
 
 def _draws(found: dict[str, Any]) -> Any:
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
+    last = len(found["pairs"]["sorted"])
     for name, colour in COLOURS.items():
         values = found[name]["sorted"]
         axes.plot(range(1, len(values) + 1), values, "o-", ms=3, color=colour, label=TITLES[name])
-    last = len(found["pairs"]["sorted"])
     axes.plot([1, last], THEIR_DRAWS, "kx", ms=8, label="the paper's first and last of 20")
-    axes.set(xlabel="draw, sorted by its own delta", ylabel=UNIT, ylim=(0, 47))
+    axes.set(xlabel="draw, sorted by its own delta", ylabel=UNIT, ylim=(0, 47), xticks=range(2, last + 1, 2))
     axes.set_title("Random draws of (w, b), sorted", loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
@@ -128,10 +128,18 @@ def _front(found: dict[str, Any]) -> Any:
             [y for _, y, _ in points],
             "o-",
             color=COLOURS[name],
-            label=f"co-tuned on delta {TITLES[name]}",
+            label=f"co-tuned on delta, {TITLES[name]}",
         )
         for x, y, label in points:
-            axes.annotate(label.split()[-1], (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+            axes.annotate(
+                label.split()[-1],
+                (x, y),
+                xytext=(6, -2) if name == "certified" else (-6, 4),
+                ha="left" if name == "certified" else "right",
+                textcoords="offset points",
+                fontsize=7,
+                color=COLOURS[name],
+            )
     trained = found["trained"]
     axes.plot([trained["r2"]], [trained["certified"]], "ks", label="trained for accuracy alone")
     axes.set(xlabel="R2 on rows not seen in training", ylabel="certified " + UNIT)

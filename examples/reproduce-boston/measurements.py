@@ -56,6 +56,8 @@ class Effort:
         Points per side of a landscape.
     epsilons
         Of the curves.
+    accuracies
+        Each lambda of co-tuning.
     """
 
     draws: int = 20
@@ -63,6 +65,7 @@ class Effort:
     seeds: int = 30
     grid: int = 81
     epsilons: tuple[float, ...] = tuple(k / 100 for k in range(10, 50))
+    accuracies: tuple[float, ...] = (0.9, 0.75, 0.5, 0.25, 0.0)
 
 
 class Lab:

@@ -23,7 +23,7 @@ from figures import draw_all
 from measurements import Effort, Lab
 from tables import write_tables
 
-QUICK = Effort(draws=4, epochs=2, seeds=2, grid=5, epsilons=(0.1, 0.3))
+QUICK = Effort(draws=3, epochs=1, seeds=1, grid=3, epsilons=(0.3,), accuracies=(0.5,))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -20,7 +20,7 @@ def write_tables(found: dict[str, Any]) -> str:
         ("Two gradients of the certified delta", _gradients(found["gradients"])),
         ("Remedies", _rows(found["remedies"], ("r2", "stopped by a jump", "of", "values of delta"))),
         ("Proposals", _rows(found["proposals"], ("r2",))),
-        ("Co-tuning", _rows(found["tuned"], ("r2",))),
+        ("Co-tuning", _rows(found["tuned"], ("witnessed", "r2"))),
         ("Retraining on resampled rows", _rows(found["retrained"], ("r2", "sd of certified", "sd of r2"))),
     ]
     return "\n\n".join(f"### {title}\n\n{table}" for title, table in sections) + "\n"
