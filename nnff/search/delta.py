@@ -33,7 +33,7 @@ class Delta(ABC):
     Parameters
     ----------
     problem
-        Its network gives shape, activations and scalings, and `start` its own parameters.
+        Its network gives shape, activations and scalings.
 
     Attributes
     ----------

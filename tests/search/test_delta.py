@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnff.certification.data_pairs import compare_data_pairs
+from nnff.domain import Domain
 from nnff.errors import ProblemError
+from nnff.problem import Problem
 from nnff.search import (
     CertifiedDelta,
     ClosedFormDelta,
@@ -19,6 +21,7 @@ from nnff.search import (
     parameters_of,
     similar_pairs,
 )
+from nnff.similarity import metric
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -96,6 +99,21 @@ def test_witness_and_closed_form_agree_on_one_neuron(founding_model, boston):
     by_differences = central_differences(closed.value, parameters)
     assert certified.witness_gradient(parameters) == pytest.approx(by_differences, abs=1e-4)
     assert np.abs(by_differences).max() > 1
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_witness_gradient_is_that_of_the_exact_delta_of_a_deeper_network(lab, seed):
+    """On a finite domain the exhaustive strategy is exact, so that differences of it are no noise."""
+    rng = np.random.default_rng(seed)
+    network = lab.network(rng, [2, 2, 1], ["tanh", "identity"])
+    domain = Domain.from_box([0, 0], [3, 3], integer="all")
+    problem = Problem(network, domain, metric("weighted-lp", p=1), 1.0)
+    delta = CertifiedDelta(problem, strategy="exhaustive", gap=0.0)
+    parameters = parameters_of(network)
+    assert delta.certificate(parameters).delta_lower == pytest.approx(delta.value(parameters), rel=1e-9)
+    moved = central_differences(delta.value, parameters, 1e-5)
+    assert delta.witness_gradient(parameters) == pytest.approx(moved, abs=1e-6)
+    assert np.abs(moved).max() > 0.1
 
 
 def test_the_closed_form_has_no_worst_pair(lab):
