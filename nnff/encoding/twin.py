@@ -56,7 +56,15 @@ if TYPE_CHECKING:
     from nnff.ranges import LayerRanges, Ranges
     from nnff.values import FloatArray
 
-__all__ = ["SegmentPlan", "Twin", "encode_twin", "initial_segments", "refine_segments"]
+__all__ = [
+    "SegmentPlan",
+    "Twin",
+    "encode_twin",
+    "initial_segments",
+    "refine_segments",
+    "write_relu_copy",
+    "write_smooth_copy",
+]
 
 SegmentPlan = dict[tuple[int, int, int], tuple[Segment, ...]]
 """The segments of every smooth neuron by (copy, layer, index); copy 0 takes x', copy 1 takes x''."""
@@ -160,12 +168,12 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
             pre = write_affine(writer, layer.weight, layer.bias, values, known.lower, known.upper)
             if layer.activation.smooth:
                 covers = [plan[copy, index, j] for j in range(layer.n_outputs)]
-                values = _write_smooth(writer, layer.activation, pre, known, covers)
+                values = write_smooth_copy(writer, layer.activation, pre, known, covers)
                 for j, (p, a) in enumerate(zip(pre, values, strict=True)):
                     written[copy, index, j] = _Written(p, a)
             elif layer.activation_name == "relu":
                 values = [
-                    _write_relu(writer, p, float(low), float(high))
+                    write_relu_copy(writer, p, float(low), float(high))
                     for p, low, high in zip(pre, known.lower, known.upper, strict=True)
                 ]
             else:
@@ -189,7 +197,7 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
     )
 
 
-def _write_smooth(
+def write_smooth_copy(
     writer: BlockWriter,
     g: Activation,
     pre: list[Any],
@@ -206,7 +214,7 @@ def _write_smooth(
     return outputs
 
 
-def _write_relu(writer: BlockWriter, p: Any, low: float, high: float) -> Any | None:
+def write_relu_copy(writer: BlockWriter, p: Any, low: float, high: float) -> Any | None:
     """Encode relu(p) for p in [low, high]: exactly, unless the range passes 0 by no more than a hair.
 
     Then there is no binary: relu(p) lies in [0, high] if high is the hair, and
