@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.special import expit
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -12,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from nnff.errors import ConfigError
 from nnff.network import Scaling
 from nnff.training.learner import IndividuallyFair, standard_scaling
-from nnff.training.objective import Loss, Objective
+from nnff.training.objective import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +183,7 @@ class IFClassifier(ClassifierMixin, IndividuallyFair):  # type: ignore[misc]
 
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:  # noqa: N803
         """Return the probabilities of both classes, shape (rows, 2)."""
-        second = Objective(self._perceptron(), Loss.CROSS_ENTROPY).output(self._linear(X))
+        second = expit(self._linear(X))
         return np.stack([1 - second, second], axis=1)
 
     def decision_function(self, X: npt.ArrayLike) -> FloatArray:  # noqa: N803

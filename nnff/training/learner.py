@@ -38,7 +38,9 @@ __all__ = ["IndividuallyFair", "standard_scaling"]
 _THOROUGH = 20
 """Steps of the gradient adversary where it starts from nothing and is asked once."""
 
-_NOT_SHAPING = frozenset({"plain_epochs", "epochs", "verbose", "checkpoint", "checkpoint_every", "n_jobs"})
+_NOT_SHAPING = frozenset(
+    {"plain_epochs", "epochs", "verbose", "checkpoint", "checkpoint_every", "n_jobs", "random_state"}
+)
 """Parameters that may differ between a checkpoint and the training that goes on from it."""
 
 
@@ -266,7 +268,11 @@ class IndividuallyFair(BaseEstimator):  # type: ignore[misc] # scikit-learn publ
             shaping = {k: v for k, v in self.get_params(deep=False).items() if k not in _NOT_SHAPING}
             shaping["plain_epochs"] = self.plain_epochs if self.lam < 1 else None
             mark = training_fingerprint(
-                {**shaping, "metric": self.metric_.parameters, "seed": seed if self.random_state else None},
+                {
+                    **shaping,
+                    "metric": self.metric_.parameters,
+                    "seed": None if self.random_state is None else seed,
+                },
                 everything.z,
                 everything.y,
                 everything.weight,
