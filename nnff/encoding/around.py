@@ -77,9 +77,7 @@ class Around:
         )
         low, high = np.minimum(domain.lower, row), np.maximum(domain.upper, row)
         low, high = np.where(domain.immutable, row, low), np.where(domain.immutable, row, high)
-        whole = Domain(
-            low, high, domain.integer & (row == np.rint(row)), feature_names=domain.feature_names
-        )
+        whole = Domain(low, high, domain.integer & (row == np.rint(row)), feature_names=domain.feature_names)
         reach = Problem(linear, whole, metric, epsilon).radius
         near = Domain(
             np.maximum(whole.lower, np.nextafter(row - reach, -np.inf)),

@@ -165,5 +165,5 @@ def test_an_unknown_sensitive_feature():
 def test_weights_that_are_all_zero():
     X, y = _table(rows=10)
     # Newer versions of scikit-learn refuse them before we do.
-    with pytest.raises((NnffError, ValueError), match="every sample weight is 0|non-zero"):
+    with pytest.raises((NnffError, ValueError), match=r"every sample weight is 0|non-zero"):
         IFRegressor().fit(X, y, sample_weight=np.zeros(10))
