@@ -93,12 +93,15 @@ def _draw(axes: Axes, members: Sequence[FamilyMember], *, certified: bool) -> No
         drawstyle="steps-pre",
         label="Pareto front",
     )
-    for member in members:
+    # Neighbours on the axis of accuracy write to different sides.
+    for rank, member in enumerate(sorted(members, key=lambda m: (m.accuracy, m.high))):
+        left = rank % 2 == 1
         axes.plot([member.accuracy] * 2, [member.low, member.high], color=_MUTED, linewidth=1.4)
         axes.annotate(
             member.label,
             (member.accuracy, member.high),
-            xytext=(5, 4),
+            xytext=(-5 if left else 5, 4),
+            ha="right" if left else "left",
             textcoords="offset points",
             fontsize="small",
             color=_INK,
