@@ -35,6 +35,8 @@ class Recipe:
         ``"auto"``, ``"regression"`` or ``"classification"``.
     test_share
         Share of the rows to measure accuracy on.
+    checkpoints
+        Keep the state of every training in a file beside its network, and go on from it if it is there.
     verbose
         Show a progress bar on stderr.
     """
@@ -50,6 +52,7 @@ class Recipe:
     alpha: float = 1e-4
     task: str = "auto"
     test_share: float = 0.2
+    checkpoints: bool = False
     verbose: bool = False
 
 
@@ -67,12 +70,15 @@ class Family:
         Rows to learn from and rows to measure on.
     model
         The estimator, but for lambda; asked about the configuration's domain and metric.
+    checkpoints
+        See `Recipe`.
     """
 
     config: Config
     dataset: Dataset
     split: Split
     model: IFRegressor | IFClassifier
+    checkpoints: bool = False
 
     @property
     def accuracy(self) -> str:
@@ -97,7 +103,8 @@ class Family:
         """
         split, model = self.split, self.model
         began = time.perf_counter()
-        model.set_params(lam=lam).fit(split.seen, split.seen_target)
+        state = path.with_suffix(".npz") if self.checkpoints else None
+        model.set_params(lam=lam, checkpoint=state).fit(split.seen, split.seen_target)
         seconds = time.perf_counter() - began
         differences = model.worst_case(split.unseen)[1]
         point = TradeoffPoint(
@@ -163,7 +170,7 @@ def prepare_family(config: Config, recipe: Recipe) -> Family:
         epochs=recipe.epochs,
         verbose=recipe.verbose,
     )
-    return Family(config, dataset, split, model)
+    return Family(config, dataset, split, model, recipe.checkpoints)
 
 
 def _network(model: IFRegressor | IFClassifier, dataset: Dataset) -> Network:

@@ -61,6 +61,10 @@ def train(
     folds: Annotated[
         int, typer.Option("--folds", help="Cross-validate the accuracy as well; 0: do not.")
     ] = 0,
+    checkpoints: Annotated[
+        bool,
+        typer.Option("--checkpoints", help="Keep the state of each training, and go on from what is there."),
+    ] = False,
     picture: Annotated[
         str, typer.Option("--picture", metavar="png|svg", help="Format of the picture.")
     ] = "png",
@@ -99,6 +103,7 @@ def train(
         alpha=alpha,
         task=task,
         test_share=test_share,
+        checkpoints=checkpoints,
         verbose=not quiet and stderr_console().is_terminal,
     )
     family = prepare_family(config, recipe)

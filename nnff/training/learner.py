@@ -39,7 +39,11 @@ _THOROUGH = 20
 """Steps of the gradient adversary where it starts from nothing and is asked once."""
 
 _NOT_SHAPING = frozenset(
-    {"plain_epochs", "epochs", "verbose", "checkpoint", "checkpoint_every", "n_jobs", "random_state"}
+    {
+        *("plain_epochs", "epochs", "verbose", "checkpoint", "checkpoint_every", "n_jobs"),
+        # These count as what they have become: a seed, a bound metric, a domain.
+        *("random_state", "metric", "metric_parameters", "domain"),
+    }
 )
 """Parameters that may differ between a checkpoint and the training that goes on from it."""
 
@@ -270,14 +274,13 @@ class IndividuallyFair(BaseEstimator):  # type: ignore[misc] # scikit-learn publ
             mark = training_fingerprint(
                 {
                     **shaping,
-                    "metric": self.metric_.parameters,
+                    "metric": [self.metric_.name, self.metric_.parameters],
+                    "domain": self.domain_.fingerprint,
                     "seed": None if self.random_state is None else seed,
                 },
                 everything.z,
                 everything.y,
                 everything.weight,
-                self.domain_.lower,
-                self.domain_.upper,
             )
             state = load_state(self.checkpoint, mark)
         if state is None:

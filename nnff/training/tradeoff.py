@@ -196,7 +196,7 @@ def cross_validate(
     Parameters
     ----------
     model
-        Is cloned for every fold; its scaling is fitted anew on the fold's training rows.
+        Is cloned for every fold, without its checkpoint; its scaling is fitted anew on the fold's training rows.
     rows, target
         All rows.
     folds, seed
@@ -209,7 +209,8 @@ def cross_validate(
     kind = StratifiedKFold if isinstance(model, IFClassifier) else KFold
     found: list[dict[str, float]] = []
     for seen, unseen in kind(folds, shuffle=True, random_state=seed).split(rows, target):
-        fitted = clone(model).fit(rows.iloc[seen], target.iloc[seen], **fit)
+        fresh = clone(model).set_params(checkpoint=None)
+        fitted = fresh.fit(rows.iloc[seen], target.iloc[seen], **fit)
         scores = measure(fitted, rows.iloc[unseen], target.iloc[unseen])
         worst = float(fitted.worst_case(rows.iloc[unseen])[1].mean())
         found.append({**scores, "mean_difference": worst})

@@ -74,6 +74,30 @@ def test_classes_and_folds_without_certificates(nnff, town):
     assert read_network(town / "out/lambda-0.5.onnx").output_names == ("P(income)",)
 
 
+def test_a_training_goes_on_from_its_checkpoint(nnff, town):
+    arguments = (
+        "train",
+        "nnff.toml",
+        "--lambdas",
+        "0.5",
+        "--folds",
+        "2",
+        "--hidden",
+        "3",
+        "--plain-epochs",
+        "9",
+    )
+    assert nnff(*arguments, "--epochs", "25").exit_code == 0
+    whole = read_network(town / "out/lambda-0.5.onnx")
+    assert nnff(*arguments, "--epochs", "11", "--checkpoints").exit_code == 0
+    assert read_network(town / "out/lambda-0.5.onnx") != whole
+    assert nnff(*arguments, "--epochs", "25", "--checkpoints").exit_code == 0
+    assert read_network(town / "out/lambda-0.5.onnx") == whole
+    refused = nnff(*arguments, "--epochs", "25", "--checkpoints", "--epsilon", "0.3")
+    assert refused.exit_code == 2
+    assert "other data or settings" in refused.stderr
+
+
 def test_the_table_says_what_is_on_the_front(nnff, town):
     result = nnff("train", "nnff.toml", "--lambdas", "1", *SHORT)
     header, row, *_ = result.stdout.splitlines()
