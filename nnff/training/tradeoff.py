@@ -196,7 +196,7 @@ def cross_validate(
     Parameters
     ----------
     model
-        Is cloned for every fold, without its checkpoint; its scaling is fitted anew on the fold's training rows.
+        Is cloned for every fold, without its checkpoint; its scaling is fitted anew on the training rows.
     rows, target
         All rows.
     folds, seed
