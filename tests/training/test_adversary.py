@@ -84,11 +84,11 @@ def test_the_exact_adversary_finds_what_enumeration_finds(seed, activation):
 @given(seed=st.integers(0, 2**32 - 1), activation=st.sampled_from(HIDDEN_ACTIVATIONS))
 def test_nothing_drawn_is_worse_than_the_exact_one(seed, activation):
     rng, objective, theta, batch, near = _setting(seed, activation, integer=False, rows=2)
-    exact = ExactAdversary().worst(objective, theta, batch, near, rng=rng)
+    exact = ExactAdversary(tolerance=1e-3).worst(objective, theta, batch, near, rng=rng)
     assert near.admits(batch.z, exact.difference).all()
     for other in (GradientAdversary(30), RandomAdversary(200)):
         found = other.worst(objective, theta, batch, near, rng=rng)
-        assert (found.harm <= exact.harm + 1e-3 * (1 + exact.harm)).all()
+        assert (found.harm <= exact.harm + 1e-2 * (1 + exact.harm)).all()
 
 
 def test_the_gradient_adversary_is_exact_for_a_linear_network():
