@@ -2,9 +2,9 @@ r"""One copy of the network on the ball around a row that is held: the worst x* 
 
 .. math:: \max_x \; \pm f(x) \quad\text{for } x \text{ in the domain with } d_{fair}(x_i, x) \le \epsilon.
 
-ReLU neurons are exact by big-M; smooth ones lie between lines over segments, as a copy of
-`nnff.encoding.twin` does, whose writers are used.  The last activation is left out: it does not decrease,
-so the same x are worst for the linear output before it.
+Piecewise-linear neurons are exact; smooth ones lie between lines over segments, as in a copy of
+`nnff.encoding.twin`, whose writers are used.  The last activation is left out: it must not decrease, so
+that the same x are worst for the linear output before it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from nnff.encoding.twin import (
     SegmentPlan,
     initial_segments,
     refine_segments,
-    write_relu_copy,
+    write_piecewise_outputs,
     write_smooth_copy,
 )
 from nnff.encoding.writer import BlockWriter
+from nnff.errors import ProblemError
 from nnff.milp.compile import compile_model
 from nnff.network import Network, Scaling
 from nnff.problem import Problem
@@ -70,7 +71,17 @@ class Around:
         Sound: by `Problem.radius` and the domain no similar x leaves the box; a pre-activation of the first
         layer is that of the row plus ``W d``, which `input_difference_reach` bounds over the ball; later
         layers follow by intervals, rounded outward.
+
+        Raises
+        ------
+        ProblemError
+            If the last activation is not monotone.
         """
+        if not network.layers[-1].activation.monotone:
+            raise ProblemError(
+                f"the output {network.layers[-1].activation_name} is not monotone; "
+                "the worst point of its linear output need not be its own"
+            )
         last = replace(network.layers[-1], activation_name="identity")
         linear = replace(
             network, layers=(*network.layers[:-1], last), output_scaling=Scaling.none(1), input_range=None
@@ -116,13 +127,8 @@ class Around:
                 covers = [plan[_COPY, index, j] for j in range(layer.n_outputs)]
                 values = write_smooth_copy(writer, layer.activation, pre, known, covers)
                 written.update({(index, j): pair for j, pair in enumerate(zip(pre, values, strict=True))})
-            elif layer.activation_name == "relu":
-                values = [
-                    write_relu_copy(writer, p, float(low), float(high))
-                    for p, low, high in zip(pre, known.lower, known.upper, strict=True)
-                ]
             else:
-                values = list(pre)
+                values = write_piecewise_outputs(writer, layer.activation, pre, known)
         last = self.ranges.layers[-1]
         reach = max(abs(float(last.lower[0])), abs(float(last.upper[0])))
         unit = write_objective(model, [(1.0 if rising else -1.0, values[0])], reach)

@@ -24,11 +24,23 @@ from nnff.similarity import metric
 from nnff.solver import LpResult, SolveControl, Termination
 from nnff.solver.load import solver
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "leaky_relu(0.1)",
+    "hard_sigmoid(0.25,0.5)",
+)
 
 
 def in_order(network, first, second):
-    swap = network.preactivations(second)[-1] < network.preactivations(first)[-1]
+    p1, p2 = (network.preactivations(x)[-1] for x in (first, second))
+    g = network.layers[-1].activation
+    swap = p2 < p1 if g.monotone else g.difference((p1 + p2) / 2, p2 - p1) < 0
     return np.where(swap, second, first), np.where(swap, first, second)
 
 

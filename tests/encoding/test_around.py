@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from nnff.certification.proof import judge
 from nnff.encoding.around import Around
+from nnff.errors import ProblemError
 from nnff.problem import Problem
 from nnff.solver import SolveOptions
 from nnff.solver.load import solver
+
+HIDDEN = ("identity", "relu", "leaky_relu", "hard_sigmoid", "sigmoid", "tanh", "softplus", "silu", "gelu")
 
 
 def _drawn(lab, seed, hidden):
@@ -32,7 +35,7 @@ def _drawn(lab, seed, hidden):
 
 
 @settings(max_examples=60)
-@given(seed=st.integers(0, 2**32 - 1), hidden=st.sampled_from(["identity", "relu", "sigmoid", "tanh"]))
+@given(seed=st.integers(0, 2**32 - 1), hidden=st.sampled_from(HIDDEN))
 def test_similar_points_are_within_the_ranges(lab, seed, hidden):
     problem, row, others = _drawn(lab, seed, hidden)
     around = Around.of(problem.network, problem.domain, problem.metric, problem.epsilon, row)
@@ -47,7 +50,7 @@ def test_similar_points_are_within_the_ranges(lab, seed, hidden):
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    hidden=st.sampled_from(["identity", "relu", "sigmoid", "tanh"]),
+    hidden=st.sampled_from(HIDDEN),
     rising=st.booleans(),
 )
 def test_no_similar_point_exceeds_the_bound(lab, seed, hidden, rising):
@@ -66,6 +69,15 @@ def test_no_similar_point_exceeds_the_bound(lab, seed, hidden, rising):
         plan = around.refine(plan, encoded, result.x, 1e-6) or plan
     # A finer plan is a smaller program.
     assert bounds[1] <= bounds[0] + 1e-6 * (1 + abs(bounds[0]))
+
+
+def test_an_output_that_is_not_monotone(lab):
+    problem, row, _ = _drawn(lab, 3, "relu")
+    network = problem.network
+    last = replace(network.layers[-1], activation_name="silu")
+    bent = replace(network, layers=(*network.layers[:-1], last))
+    with pytest.raises(ProblemError, match="not monotone"):
+        Around.of(bent, problem.domain, problem.metric, 0.3, row)
 
 
 def test_the_row_itself_is_the_only_point_of_a_ball_without_extent(lab):
