@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nnff.solver import SolveControl
     from nnff.values import FloatArray
 
-__all__ = ["Run", "prepare"]
+__all__ = ["Run", "dataset_of", "prepare"]
 
 _T = TypeVar("_T")
 
@@ -184,7 +184,7 @@ def prepare(config: Config) -> Run:
     similar = metric(config.metric_name, **config.metric_parameters)
     if config.model.path is None:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
-    dataset = _dataset(config)
+    dataset = dataset_of(config)
     started = time.perf_counter()
     network = read_network(
         Path(config.model.path),
@@ -205,7 +205,8 @@ def prepare(config: Config) -> Run:
     return run if config.domain.plausible is None else run.within(config.domain.plausible)
 
 
-def _dataset(config: Config) -> Dataset | None:
+def dataset_of(config: Config) -> Dataset | None:
+    """Read the data that a configuration names, if it names any."""
     data = config.data
     if data.path is not None:
         return read_csv(
