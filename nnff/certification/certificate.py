@@ -271,7 +271,10 @@ class Certificate(_Record):
     delta: float | None = Field(description="The delta asked for.")
     delta_lower: float = Field(description="Witnessed: a real pair differs by this much.")
     delta_upper: Extended = Field(description="Certified: no pair differs by more.")
-    delta_data: float | None = Field(description="Largest difference over similar pairs of data rows.")
+    delta_data: float | None = Field(
+        description="Largest difference over similar pairs of data rows; null without data, or with "
+        "too many rows to compare."
+    )
     data_pairs: int | None = Field(description="Number of similar pairs of data rows.")
     delta_data_inside: float | None = Field(
         default=None, description="As delta_data, over the rows that the domain holds."

@@ -60,6 +60,9 @@ STRATEGIES = (*encoding_strategies(), EXHAUSTIVE)
 _BRIEF = {"starts": 16, "iterations": 12}
 """An attack that can change nothing any more."""
 
+_DATA_SHARE = 0.1
+"""Largest share of the time limit for comparing all pairs of data rows, which grow with the square."""
+
 _ATTACK_SHARE = 0.15
 """Largest share of the time limit that the attack may take."""
 
@@ -133,7 +136,8 @@ def certify(
     threads, seed
         For the solver and the attack; the same values give the same certificate.
     data
-        Rows in raw units, for delta_data and as starts of the attack.
+        Rows in raw units, for delta_data and as starts of the attack.  So many that comparing all pairs takes
+        more than a tenth of the time limit give no delta_data.
     sensitive_features
         Recorded in the certificate.
     output_index
@@ -302,7 +306,8 @@ def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
         return None
     began = time.perf_counter()
     run.bracket.tick("data")
-    found = compare_data_pairs(run.problem, rows, stop=run.stopped)
+    until = began + _DATA_SHARE * max(run.settings.remaining, 0.0)
+    found = compare_data_pairs(run.problem, rows, stop=lambda: run.stopped() or time.perf_counter() > until)
     if found is not None and found.first_inside is not None and found.second_inside is not None:
         # Rows outside the domain count for delta_data, not as witnesses.
         pair = rows[[found.first_inside, found.second_inside]]

@@ -49,7 +49,8 @@ class IFRegressor(RegressorMixin, IndividuallyFair):  # type: ignore[misc]
     metric_parameters
         For a metric given by name.  Sensitive features become its ``free`` ones unless it says otherwise.
     domain
-        Possible inputs, raw units; default: the smallest box that holds every row.
+        Possible inputs, raw units; default: the smallest box that holds every row.  Training looks for
+        similar inputs in its box: rows and one-hot groups of it are not asked for.
     adversary
         ``"gradient"``, ``"milp"`` (exact and slow), ``"random"``, or an `Adversary`.
     solver

@@ -139,7 +139,7 @@ class IndividuallyFair(BaseEstimator):  # type: ignore[misc] # scikit-learn publ
         Returns
         -------
         The inputs found, raw units, shape (rows, n), and the sizes of the differences in the output's units,
-        shape (rows,): lower bounds of the true ones unless the adversary is exact.
+        shape (rows,): lower bounds of the true ones, over the domain's box, unless the adversary is exact.
         """
         rows = self._checked_inputs(X)
         z = self.input_scaling_.apply(rows)

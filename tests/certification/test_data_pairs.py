@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnff.certification import data_pairs
+from nnff.certification import Reason, certify, data_pairs
 from nnff.certification.data_pairs import compare_data_pairs
 from nnff.domain import Domain
 from nnff.errors import DataError
@@ -85,3 +85,14 @@ def test_bad_data_is_named():
         compare_data_pairs(linear(), np.array([[0.0, 0.0], [np.nan, 0.0]]))
     with pytest.raises(DataError, match="3 columns"):
         compare_data_pairs(linear(), np.zeros((2, 3)))
+
+
+def test_too_many_rows_leave_the_time_to_the_certificate():
+    network = Network((Layer([[1.0, -2.0, 0.5]], [0.0], "sigmoid"),))
+    domain = Domain.from_box([-1] * 3, [1] * 3)
+    rows = np.random.default_rng(0).uniform(-1, 1, (40_000, 3))
+    certificate = certify(network, domain, metric("weighted-lp", p=1), 0.1, data=rows, time_limit=3.0)
+    assert certificate.delta_data is None
+    assert certificate.reason is Reason.GAP_CLOSED
+    # A tenth of the time, and what a block takes.
+    assert certificate.phases["data"] < 2.0
