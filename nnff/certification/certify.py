@@ -14,6 +14,7 @@ from nnff.certification.attack import attack, polish
 from nnff.certification.bracket import Bracket
 from nnff.certification.certificate import (
     Certificate,
+    QuestionRecord,
     RangeStep,
     Reason,
     Trust,
@@ -24,6 +25,7 @@ from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
 from nnff.certification.memory import Memory, WarmStart, both
+from nnff.certification.progress import relative_gap
 from nnff.certification.records import (
     domain_record,
     encoding_record,
@@ -37,6 +39,7 @@ from nnff.encoding import encoding_strategies, encoding_strategy
 from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
 from nnff.network import Scaling
 from nnff.problem import Problem
+from nnff.question import SAME_SIDE, Question
 from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from nnff.anchor import Anchor
     from nnff.certification.progress import CertifyProgress
     from nnff.domain import Domain
     from nnff.network import Network
@@ -95,6 +99,9 @@ def certify(
     data: npt.ArrayLike | None = None,
     sensitive_features: Sequence[str] = (),
     output_index: int | None = None,
+    question: Question | str = "output",
+    threshold: float | None = None,
+    anchor: Anchor | None = None,
     started: float | None = None,
     control: SolveControl | None = None,
     on_progress: Callable[[CertifyProgress], None] | None = None,
@@ -138,6 +145,13 @@ def certify(
         Recorded in the certificate.
     output_index
         Which output, if the network has several.
+    question
+        What is measured: ``"output"``, ``"probability"``, ``"logit"`` or ``"flip"``, see `nnff.question`.
+        A flip is decided, not only bracketed: certified if there is none, violated if a real pair flips.
+    threshold
+        t of a flip: do f(x') < t <= f(x'') for similar inputs?
+    anchor
+        Holds one input of the pair; `nnff.local` asks both ways and puts the answers together.
     started
         ``time.perf_counter()`` when the work began (default: now).
     control
@@ -182,8 +196,11 @@ def certify(
     began = time.perf_counter() if started is None else started
     if output_index is not None:
         network = network.select_output(output_index)
-    problem = Problem(network, domain, metric, epsilon, _coordinates(network, scale))
+    asked = Question.of(question, threshold)
+    problem = _problem(network, domain, metric, epsilon, scale, asked, anchor)
+    network = problem.network
     _check_settings(strategy, delta, gap, time_limit)
+    delta = _asked_delta(problem, delta)
     rows = None if data is None else _checked_rows(data, network)
     backend = _backend(solver) if strategy != EXHAUSTIVE else None
     others = [_backend(other) for other in crosscheck]
@@ -195,12 +212,13 @@ def certify(
         deadline=began + time_limit / (1 + len(others)),
         threads=threads,
         seed=seed,
+        flip=problem.flip is not None,
         native=dict(solver_options or {}),
         logs=logs,
     )
     run = _Run(
         problem,
-        Bracket(began, on_progress, lambda witness: replay_error(problem, witness)),
+        Bracket(began, on_progress, lambda witness: replay_error(problem, witness), problem.least),
         settings,
         SolveControl() if control is None else control,
         {},
@@ -246,9 +264,35 @@ def certify(
         steps=[*steps, *(outcome.narrowing.steps if outcome.narrowing else [])],
         pairs=pairs,
         strategy=strategy,
+        question=asked,
         sensitive_features=sensitive_features,
         config=config,
     )
+
+
+def _problem(
+    network: Network,
+    domain: Domain,
+    metric: Metric,
+    epsilon: float,
+    scale: Scaling | str,
+    question: Question,
+    anchor: Anchor | None,
+) -> Problem:
+    measured, flip = question.measured(network)
+    problem = Problem(measured, domain, metric, epsilon, _coordinates(measured, scale), flip)
+    if anchor is None:
+        return problem
+    return replace(problem, domain=anchor.around(domain, problem.radius), anchor=anchor)
+
+
+def _asked_delta(problem: Problem, delta: float | None) -> float | None:
+    """Return the number to decide on: that of the user, or for a flip the largest margin without one."""
+    if problem.flip is None:
+        return delta
+    if delta is not None:
+        raise ConfigError("the question 'flip' asks for no delta; it is decided by its threshold")
+    return SAME_SIDE
 
 
 def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: float) -> None:
@@ -394,7 +438,10 @@ def _exhaust(run: _Run) -> LoopOutcome:
     seconds = {"enumerate": time.perf_counter() - began}
     if found.complete:
         detail = f"all {found.pairs:,} similar pairs of {run.problem.domain.n_points:,} points were compared"
-        return LoopOutcome(Reason.EXHAUSTED, detail, phases=seconds)
+        flips = None if run.problem.flip is None else found.flips
+        if flips is not None:
+            detail += f", of which {flips:,} lie on different sides of the threshold"
+        return LoopOutcome(Reason.EXHAUSTED, detail, phases=seconds, flips=flips)
     reason = Reason.INTERRUPTED if run.control.interrupted else Reason.TIME_LIMIT
     return LoopOutcome(reason, f"stopped after {found.pairs:,} pairs", phases=seconds)
 
@@ -422,6 +469,7 @@ def _certificate(
     steps: list[RangeStep],
     pairs: DataPairs | None,
     strategy: str,
+    question: Question,
     sensitive_features: Sequence[str],
     config: Mapping[str, Any] | None,
 ) -> Certificate:
@@ -438,18 +486,19 @@ def _certificate(
         reason=outcome.reason,
         detail=outcome.detail,
         epsilon=problem.epsilon,
-        delta=run.settings.delta,
+        delta=None if run.settings.flip else run.settings.delta,
         delta_lower=bracket.lower,
         delta_upper=upper,
-        delta_data=None if pairs is None else pairs.delta,
+        delta_data=None if pairs is None or math.isinf(pairs.delta) else pairs.delta,
         data_pairs=None if pairs is None else pairs.pairs,
-        gap=(upper - bracket.lower) / max(bracket.lower, 1e-9),
+        gap=relative_gap(bracket.lower, upper),
         closed_form=closed,
         strategy=strategy,
         trust=trust,
+        question=QuestionRecord(kind=question.kind, threshold=question.threshold, flips=outcome.flips),
         metric=metric_record(problem),
         domain=domain_record(problem.domain),
-        model=model_record(problem.network),
+        model=model_record(problem.network if problem.flip is None else problem.flip.model),
         sensitive_features=list(sensitive_features),
         encoding=None if outcome.encoded is None else encoding_record(outcome.encoded),
         ranges=steps,

@@ -28,7 +28,7 @@ class DataPairs:
     Attributes
     ----------
     delta
-        Largest ``|f(x'') - f(x')|``; 0 without a similar pair.
+        Largest ``|f(x'') - f(x')|``, or what the problem measures instead; `Problem.least` without a pair.
     pairs
         Number of unordered pairs of different rows within epsilon.
     first, second
@@ -70,9 +70,9 @@ def compare_data_pairs(
         raise DataError(
             f"the data holds {rows[row, column]} in row {row}, {problem.domain.feature_names[column]}"
         )
-    outputs = problem.network.predict(rows)
+    outputs = problem.answers(rows)
     frozen = rows[:, problem.domain.immutable]
-    best, pairs, where = -1.0, 0, (None, None)
+    best, pairs, where = -np.inf, 0, (None, None)
     step = max(1, _BLOCK_ELEMENTS // max(1, count * n))
     for begin in range(0, count, step):
         if stop():
@@ -85,10 +85,10 @@ def compare_data_pairs(
         # Each unordered pair once, no row with itself.
         similar &= np.arange(count - begin)[None, :] > np.arange(similar.shape[0])[:, None]
         pairs += int(similar.sum())
-        gaps = np.where(similar, np.abs(outputs[None, begin:] - outputs[block, None]), -1.0)
+        gaps = np.where(similar, problem.compare(outputs[block, None], outputs[None, begin:]), -np.inf)
         place = int(np.argmax(gaps))
         if gaps.flat[place] > best:
             best = float(gaps.flat[place])
             i, j = np.unravel_index(place, gaps.shape)
             where = (begin + int(i), begin + int(j))  # type: ignore[assignment]
-    return DataPairs(max(best, 0.0), pairs, *where)
+    return DataPairs(max(float(best), problem.least), pairs, *where)

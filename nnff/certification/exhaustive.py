@@ -42,6 +42,8 @@ class Enumeration:
         Number of pairs compared.
     complete
         Whether every similar pair was compared.
+    flips
+        Number of pairs on different sides of the problem's threshold; 0 without one.
     """
 
     delta_lower: float
@@ -50,6 +52,7 @@ class Enumeration:
     x2: FloatArray
     pairs: int
     complete: bool
+    flips: int = 0
 
 
 def enumerate_pairs(
@@ -97,20 +100,24 @@ def enumerate_pairs(
             f"strategy 'exhaustive' needs a metric of differences; {problem.metric.name!r} is not"
         )
     counts = np.where(domain.integer, domain.width, 0.0).astype(np.int64) + 1
+    if problem.anchor is not None:
+        return enumerate_around(problem, counts)
     outputs, error = _all_outputs(problem, counts)
-    spread = float(outputs.max() - outputs.min())
+    # No pair is worth more than the two points farthest apart.
+    spread = float(problem.compare(outputs.min(keepdims=True), outputs.max(keepdims=True)).max())
     slack = 2 * error
     best, best_shift, best_at = (
-        0.0,
+        problem.least,
         np.zeros(len(counts), dtype=np.int64),
         np.zeros(len(counts), dtype=np.int64),
     )
-    pairs, complete = 0, True
+    pairs, flips, complete = 0, 0, True
     for shifts in _admitted_shifts(problem, counts):
         for shift in shifts:
             first, second = _shifted_views(outputs, shift)
-            gaps = np.abs(second - first)
+            gaps = problem.compare(first, second)
             pairs += gaps.size
+            flips += _flips(problem, first, second)
             place = int(np.argmax(gaps))
             if gaps.flat[place] > best:
                 best, best_shift = float(gaps.flat[place]), shift
@@ -123,7 +130,56 @@ def enumerate_pairs(
             break
     x1 = domain.lower + best_at
     upper = best + slack if complete else spread + slack
-    return Enumeration(best, upper, x1, x1 + best_shift, pairs, complete)
+    return Enumeration(best, upper, x1, x1 + best_shift, pairs, complete, flips)
+
+
+def enumerate_around(problem: Problem, counts: IntArray) -> Enumeration:
+    """Compare the held input of the problem's anchor with every similar point; as sound as `enumerate_pairs`.
+
+    Parameters
+    ----------
+    problem
+        With an anchor, and a finite domain.
+    counts
+        Number of values per feature, shape (n,).
+    """
+    anchor = problem.anchor
+    assert anchor is not None
+    held = problem.answers(anchor.row[None])
+    error = float(evaluation_error(problem.network, anchor.row[None], 2.0**-53).max())
+    best, at, pairs, flips = problem.least, anchor.row, 0, 0
+    for rows in _all_rows(problem, counts):
+        first, second = anchor.pair(rows)
+        similar = problem.distance(first, second) <= problem.epsilon_outward
+        similar &= (~problem.domain.immutable | (rows == anchor.row)).all(axis=1)
+        if not similar.any():
+            continue
+        near = rows[similar]
+        answers = problem.answers(near)
+        error = max(error, float(evaluation_error(problem.network, near, 2.0**-53).max()))
+        if not (np.isfinite(answers).all() and math.isfinite(error)):
+            raise ProblemError("an output of the network over the domain is not a finite number")
+        values = problem.compare(*((answers, held) if anchor.second else (held, answers)))
+        pairs += len(near)
+        flips += _flips(problem, held, answers)
+        place = int(np.argmax(values))
+        if values[place] > best:
+            best, at = float(values[place]), near[place]
+    first, second = anchor.pair(at[None])
+    return Enumeration(best, best + 2 * error, first[0], second[0], pairs, complete=True, flips=flips)
+
+
+def _flips(problem: Problem, first: FloatArray, second: FloatArray) -> int:
+    """Count pairs of answers on different sides of the threshold; 0 without one."""
+    return 0 if problem.flip is None else int(problem.flip.flips(first, second).sum())
+
+
+def _all_rows(problem: Problem, counts: IntArray) -> Iterator[FloatArray]:
+    """Yield all points of the domain in blocks, shape (rows, n), in row-major order."""
+    total = math.prod(int(c) for c in counts)
+    for begin in range(0, total, _BATCH):
+        flat = np.arange(begin, min(begin + _BATCH, total))
+        yield np.stack(np.unravel_index(flat, tuple(counts)), axis=1) + problem.domain.lower
 
 
 def _all_outputs(problem: Problem, counts: IntArray) -> tuple[FloatArray, float]:
@@ -135,11 +191,10 @@ def _all_outputs(problem: Problem, counts: IntArray) -> tuple[FloatArray, float]
         If an output is not finite: no comparison with it means anything.
     """
     total = math.prod(int(c) for c in counts)
-    values, error = np.empty(total), 0.0
-    for begin in range(0, total, _BATCH):
-        flat = np.arange(begin, min(begin + _BATCH, total))
-        rows = np.stack(np.unravel_index(flat, tuple(counts)), axis=1) + problem.domain.lower
-        values[flat] = problem.network.predict(rows)
+    values, error, begin = np.empty(total), 0.0, 0
+    for rows in _all_rows(problem, counts):
+        values[begin : begin + len(rows)] = problem.answers(rows)
+        begin += len(rows)
         error = max(error, float(evaluation_error(problem.network, rows, 2.0**-53).max()))
     if not (np.isfinite(values).all() and math.isfinite(error)):
         raise ProblemError("an output of the network over the domain is not a finite number")

@@ -12,7 +12,7 @@ from nnff.certification.certificate import Reason, SolverRun
 from nnff.certification.digits import plain, rounded_down, rounded_up
 from nnff.certification.narrowing import Narrowing
 from nnff.certification.phases import book, timed
-from nnff.certification.proof import Proof, judge
+from nnff.certification.proof import BOUND_SLACK, Proof, judge
 from nnff.solver import Capability, Limit, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
 
@@ -50,6 +50,8 @@ class LoopSettings:
         Value to decide, or None.
     deadline
         ``time.perf_counter()`` at which to stop.
+    flip
+        Whether the number is a flip margin, and `delta` the largest that a pair without a flip has.
     threads, seed, native
         Passed to the solver.
     logs
@@ -59,6 +61,7 @@ class LoopSettings:
     gap: float
     delta: float | None
     deadline: float
+    flip: bool = False
     threads: int = 1
     seed: int = 0
     native: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class LoopOutcome:
     narrowing: Narrowing | None = None
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
+    flips: int | None = None
 
 
 @dataclass
@@ -122,16 +126,9 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     if bracket.contradiction:
         return Reason.INCONSISTENT, bracket.contradiction
     if settings.delta is not None:
-        if bracket.upper <= settings.delta:
-            return (
-                Reason.DECIDED,
-                f"the certified bound {rounded_up(bracket.upper)} is at most {plain(settings.delta)}",
-            )
-        if bracket.lower > settings.delta:
-            return (
-                Reason.DECIDED,
-                f"a real pair differs by {rounded_down(bracket.lower)}, more than {plain(settings.delta)}",
-            )
+        decided = _decided(bracket, settings.delta, flip=settings.flip)
+        if decided:
+            return Reason.DECIDED, decided
     if bracket.gap <= settings.gap and settings.delta is None:
         return Reason.GAP_CLOSED, f"relative gap {max(bracket.gap, 0.0):.2e}, asked for {settings.gap:g}"
     if control.interrupted:
@@ -139,6 +136,19 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     if settings.remaining <= 0:
         return Reason.TIME_LIMIT, f"the time limit was reached with a relative gap of {bracket.gap:.2e}"
     return None
+
+
+def _decided(bracket: Bracket, delta: float, *, flip: bool) -> str:
+    """Say what the bracket has decided; empty if nothing."""
+    if bracket.upper <= delta:
+        if flip:
+            return "no similar pair reaches the threshold from both sides"
+        return f"the certified bound {rounded_up(bracket.upper)} is at most {plain(delta)}"
+    if bracket.lower > delta:
+        if flip:
+            return "a real pair lies on different sides of the threshold"
+        return f"a real pair differs by {rounded_down(bracket.lower)}, more than {plain(delta)}"
+    return ""
 
 
 def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, control: SolveControl) -> bool:
@@ -151,7 +161,7 @@ def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, contro
 
 def precision(bracket: Bracket, settings: LoopSettings) -> float:
     """Return the relative precision to aim for: the wanted gap, or what it takes to decide on delta."""
-    if settings.delta is None:
+    if settings.delta is None or settings.flip:
         return settings.gap
     room = abs(settings.delta - bracket.lower) / max(bracket.lower, 1e-9)
     return max(min(settings.gap, room / 2), _FINEST)
@@ -219,7 +229,9 @@ def run_loop(
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
             return outcome
         output_scale = float(abs(problem.network.output_scaling.scale[0]))
-        tolerance = precision(bracket, settings) * max(bracket.lower, 1e-9) / output_scale / 50
+        # Of a margin, what is left to bring below 0.
+        size = bracket.upper if settings.flip else bracket.lower
+        tolerance = precision(bracket, settings) * max(size, 1e-9) / output_scale / 50
         with timed(outcome.phases, "refine"):
             finer = _finer(strategy, plan, encoded, result.x, tolerance, known_plan)
             known_plan = None
@@ -328,6 +340,9 @@ def _options(
     # bounds are weakened before they count.
     goal = max(goals) * (1 - 1e-7) / encoded.factor
     stop = -goal if Capability.BOUND_STOP in can and goal > 0 else None
+    if settings.flip and Capability.BOUND_STOP in can:
+        # A bound counts once it is below 0 after being weakened.
+        stop = 3 * BOUND_SLACK
     # What a bound of this round would have to fall below to be of use.
     ceiling = bracket.upper if settings.delta is None else min(settings.delta, bracket.upper)
     enough = None
