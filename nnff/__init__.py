@@ -19,11 +19,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnff.certification import Certificate, Curve, Memory, certify, curve, largest_epsilon
+    from nnff.certification import (
+        Certificate,
+        Curve,
+        Memory,
+        certify,
+        counterfactual,
+        curve,
+        largest_epsilon,
+        local,
+    )
     from nnff.domain import Domain
     from nnff.errors import NnffError
     from nnff.network import Layer, Network, Scaling, read_network
     from nnff.problem import Problem
+    from nnff.question import Question
     from nnff.similarity import Metric, metric, weights_from_ranking
 
 __version__ = "0.1.0"
@@ -38,10 +48,13 @@ __all__ = [
     "Network",
     "NnffError",
     "Problem",
+    "Question",
     "Scaling",
     "certify",
+    "counterfactual",
     "curve",
     "largest_epsilon",
+    "local",
     "metric",
     "read_network",
     "weights_from_ranking",
@@ -58,10 +71,13 @@ _HOME = {
     "Network": "nnff.network",
     "NnffError": "nnff.errors",
     "Problem": "nnff.problem",
+    "Question": "nnff.question",
     "Scaling": "nnff.network",
     "certify": "nnff.certification",
+    "counterfactual": "nnff.certification",
     "curve": "nnff.certification",
     "largest_epsilon": "nnff.certification",
+    "local": "nnff.certification",
     "metric": "nnff.similarity",
     "read_network": "nnff.network",
     "weights_from_ranking": "nnff.similarity",

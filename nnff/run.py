@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from nnff.certification import certify
+from nnff.certification import certify, identical_but
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
 from nnff.network import Scaling, read_network
 from nnff.plugin import Kind, plugin_manager
+from nnff.question import Question
 from nnff.similarity import metric
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Run:
             seed=config.solver.seed,
             data=self.rows,
             sensitive_features=self.sensitive_features,
+            question=Question.of(config.certify.question, config.certify.threshold),
             started=self.started if started is None else started,
             control=control,
             on_progress=on_progress,
@@ -153,6 +155,8 @@ def prepare(config: Config) -> Run:
     manager = plugin_manager()
     for name in (config.solver.name, *config.certify.crosscheck):
         manager.get(Kind.SOLVER, name)
+    # What makes no sense is refused before anything is read.
+    Question.of(config.certify.question, config.certify.threshold)
     similar = metric(config.similarity.metric, **config.metric_parameters)
     if config.model.path is None:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
@@ -164,6 +168,11 @@ def prepare(config: Config) -> Run:
         output_index=config.model.output_index,
     )
     network, rows = _joined(network, dataset, config)
+    if config.certify.counterfactual:
+        sensitive = config.data.sensitive_features
+        if sensitive is None and dataset is not None:
+            sensitive = dataset.sensitive_features
+        similar = identical_but(sensitive or (), network.feature_names)
     return Run(
         config=config,
         network=network,

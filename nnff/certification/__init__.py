@@ -2,8 +2,10 @@
 
 from nnff.certification.certificate import Certificate, Reason, SolverRun, Trust, Verdict, Witness
 from nnff.certification.certify import STRATEGIES, certify
+from nnff.certification.counterfactual import counterfactual, identical_but
 from nnff.certification.curve import Curve, CurvePoint, curve
 from nnff.certification.largest_epsilon import LargestEpsilon, largest_epsilon
+from nnff.certification.local import LocalBracket, LocalCertificates, Share, local
 from nnff.certification.memory import Memory
 from nnff.certification.progress import CertifyProgress
 from nnff.certification.shape import Linearity, Rise
@@ -17,15 +19,21 @@ __all__ = [
     "CurvePoint",
     "LargestEpsilon",
     "Linearity",
+    "LocalBracket",
+    "LocalCertificates",
     "Memory",
     "Reason",
     "Rise",
+    "Share",
     "SolverRun",
     "Trust",
     "Verdict",
     "Witness",
     "certify",
     "closed_form",
+    "counterfactual",
     "curve",
+    "identical_but",
     "largest_epsilon",
+    "local",
 ]

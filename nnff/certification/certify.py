@@ -41,6 +41,7 @@ from nnff.network import Scaling
 from nnff.problem import Problem
 from nnff.question import SAME_SIDE, Question
 from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
+from nnff.ranges.anchored import with_anchor
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
@@ -201,7 +202,7 @@ def certify(
     network = problem.network
     _check_settings(strategy, delta, gap, time_limit)
     delta = _asked_delta(problem, delta)
-    rows = None if data is None else _checked_rows(data, network)
+    rows = None if data is None else checked_rows(data, network)
     backend = _backend(solver) if strategy != EXHAUSTIVE else None
     others = [_backend(other) for other in crosscheck]
     if logs is not None:
@@ -316,7 +317,7 @@ def _coordinates(network: Network, scale: Scaling | str) -> Scaling:
     raise UnknownNameError("metric scale without data", scale, ("model", "none"))
 
 
-def _checked_rows(data: npt.ArrayLike, network: Network) -> np.ndarray[Any, np.dtype[np.float64]]:
+def checked_rows(data: npt.ArrayLike, network: Network) -> np.ndarray[Any, np.dtype[np.float64]]:
     try:
         rows = np.asarray(data, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -358,6 +359,8 @@ def _ranges(run: _Run, known: WarmStart) -> tuple[Ranges, float, list[RangeStep]
     began = time.perf_counter()
     run.bracket.tick("ranges")
     intervals = interval_ranges(run.problem)
+    if run.problem.anchor is not None:
+        intervals = with_anchor(run.problem, intervals)
     between = time.perf_counter()
     ranges = linear_ranges(run.problem, intervals)
     if known.ranges is not None:

@@ -213,6 +213,26 @@ class SolverSection(_Section):
 class CertifySection(_Section):
     """What is asked, and how it is answered."""
 
+    question: Literal["output", "probability", "logit", "flip"] = _key(
+        "output",
+        "What is measured for a pair: the difference of the `output` in its own units, of a `probability` "
+        "(a sigmoid is put behind a logit), of the `logit`; or whether the two lie on different sides of "
+        "`threshold`: `flip`.",
+        shown="`output`, `probability`, `logit` or `flip`",
+    )
+    threshold: float | None = _key(
+        None,
+        "The threshold t of a flip, f(x') < t <= f(x''), in units of the output.",
+        Form.NUMBER,
+        shown="number",
+    )
+    counterfactual: bool = _key(
+        default=False,
+        description="Pairs that are equal but for the sensitive attributes, which are free: takes the place "
+        "of the whole of [similarity].",
+        form=Form.NUMBER,
+        shown="true or false",
+    )
     strategy: str = _key("relational", "How delta_upper is obtained.", shown="name")
     gap: float = _key(
         1e-2, "Stop when (delta_upper - delta_lower) / delta_lower is at most this.", Form.NUMBER,
@@ -283,6 +303,8 @@ class Config(BaseModel):
         ConfigError
             If it is not set.
         """
+        if self.certify.counterfactual:
+            return 0.0
         if self.similarity.epsilon is None:
             raise ConfigError("similarity.epsilon is not set; set it in the config file or with --epsilon")
         return self.similarity.epsilon

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nnff.ranges.anchored import held_inputs
+
 if TYPE_CHECKING:
     from nnff.encoding.writer import BlockWriter
     from nnff.problem import Problem
@@ -50,6 +52,10 @@ def write_pair(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> Pa
             writer.row([(1.0, zm), (0.5, dz)], low, high)
             writer.row([(1.0, zm), (-0.5, dz)], low, high)
     _write_ball(writer, problem, ranges, difference)
+    if problem.anchor is not None:
+        side = 0.5 if problem.anchor.second else -0.5
+        for zm, dz, low, high in zip(midpoint, difference, *held_inputs(problem), strict=True):
+            writer.row([(1.0, zm), (side, dz)], float(low), float(high))
     return PairVariables(tuple(midpoint), tuple(difference))
 
 
@@ -92,6 +98,10 @@ def write_copies(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> 
         second.append(copies[-1])
         difference.append(dz)
     _write_ball(writer, problem, ranges, difference)
+    if problem.anchor is not None:
+        held = second if problem.anchor.second else first
+        for z, low, high in zip(held, *held_inputs(problem), strict=True):
+            writer.row([(1.0, z)], float(low), float(high))
     return CopyVariables(tuple(first), tuple(second))
 
 
