@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         curve,
         largest_epsilon,
         local,
+        sensitivity,
     )
     from nnff.domain import Domain
     from nnff.errors import NnffError
@@ -57,6 +58,7 @@ __all__ = [
     "local",
     "metric",
     "read_network",
+    "sensitivity",
     "weights_from_ranking",
 ]
 
@@ -80,6 +82,7 @@ _HOME = {
     "local": "nnff.certification",
     "metric": "nnff.similarity",
     "read_network": "nnff.network",
+    "sensitivity": "nnff.certification",
     "weights_from_ranking": "nnff.similarity",
 }
 

@@ -8,6 +8,7 @@ from nnff.certification.largest_epsilon import LargestEpsilon, largest_epsilon
 from nnff.certification.local import LocalBracket, LocalCertificates, Share, local
 from nnff.certification.memory import Memory
 from nnff.certification.progress import CertifyProgress
+from nnff.certification.sensitivity import FeatureBracket, Sensitivity, sensitivity
 from nnff.certification.shape import Linearity, Rise
 from nnff.ranges import closed_form
 
@@ -17,6 +18,7 @@ __all__ = [
     "CertifyProgress",
     "Curve",
     "CurvePoint",
+    "FeatureBracket",
     "LargestEpsilon",
     "Linearity",
     "LocalBracket",
@@ -24,6 +26,7 @@ __all__ = [
     "Memory",
     "Reason",
     "Rise",
+    "Sensitivity",
     "Share",
     "SolverRun",
     "Trust",
@@ -36,4 +39,5 @@ __all__ = [
     "identical_but",
     "largest_epsilon",
     "local",
+    "sensitivity",
 ]

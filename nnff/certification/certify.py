@@ -198,7 +198,7 @@ def certify(
     if output_index is not None:
         network = network.select_output(output_index)
     asked = Question.of(question, threshold)
-    problem = _problem(network, domain, metric, epsilon, scale, asked, anchor)
+    problem = problem_of(network, domain, metric, epsilon, scale, asked, anchor)
     network = problem.network
     _check_settings(strategy, delta, gap, time_limit)
     delta = _asked_delta(problem, delta)
@@ -271,15 +271,16 @@ def certify(
     )
 
 
-def _problem(
+def problem_of(
     network: Network,
     domain: Domain,
     metric: Metric,
     epsilon: float,
     scale: Scaling | str,
     question: Question,
-    anchor: Anchor | None,
+    anchor: Anchor | None = None,
 ) -> Problem:
+    """Return the problem that a question asks; parameters as for `certify`."""
     measured, flip = question.measured(network)
     problem = Problem(measured, domain, metric, epsilon, _coordinates(measured, scale), flip)
     if anchor is None:
