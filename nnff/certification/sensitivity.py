@@ -132,11 +132,7 @@ def sensitivity(
     [(0.2, 0.1), (0.1, 0.2)]
     """
     began = time.perf_counter()
-    if getattr(question, "kind", question) == QuestionKind.FLIP:
-        raise ProblemError("sensitivity brackets a difference, and a flip is none; ask for output or logit")
-    asked = Question.of(question)
-    if not (np.isfinite(time_limit) and time_limit > 0):
-        raise ConfigError(f"the time limit is {time_limit}; it must be a positive number of seconds")
+    asked = _checked(question, time_limit)
     if output_index is not None:
         network = network.select_output(output_index)
     control = SolveControl() if control is None else control
@@ -183,6 +179,14 @@ def sensitivity(
             ends += [lower, upper]
         made.append(FeatureBracket(name, *ends))
     return Sensitivity(whole, tuple(made), time.perf_counter() - began, control.interrupted)
+
+
+def _checked(question: Question | str, time_limit: float) -> Question:
+    if getattr(question, "kind", question) == QuestionKind.FLIP:
+        raise ProblemError("sensitivity brackets a difference, and a flip is none; ask for output or logit")
+    if not (np.isfinite(time_limit) and time_limit > 0):
+        raise ConfigError(f"the time limit is {time_limit}; it must be a positive number of seconds")
+    return Question.of(question)
 
 
 def _known(whole: Certificate, immutable: BoolArray) -> tuple[float, float]:
