@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal, getcontext, localcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from nnff.domain import Domain
 from nnff.network import Layer, Network, Scaling
+from nnff.network import activation as known_activation
 from nnff.problem import Problem
 from nnff.similarity import metric
 
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from nnff.ranges import Ranges
     from nnff.similarity import Metric
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "leaky_relu(0.1)",
+    "hard_sigmoid(0.25,0.5)",
+)
 
 
 @dataclass(frozen=True)
@@ -138,20 +149,54 @@ def _digits(number: Decimal) -> int:
     return 60 + max(0, -number.adjusted() if number else 0)
 
 
+def _normal(p: Decimal) -> Decimal:
+    """Return the normal distribution function, by 1/2 + phi(x) (x + x^3/3 + x^5/15 + ...)."""
+    x = abs(p)
+    if x > 40:  # exp(-800) is below any precision used here
+        return Decimal(int(p > 0))
+    term = total = x
+    n = 1
+    while term > total * Decimal(10) ** -getcontext().prec:
+        n += 2
+        term = term * x * x / n
+        total += term
+    root = 2 * Decimal(
+        "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803"
+    )
+    half = total * (-x * x / 2).exp() / root.sqrt()
+    return Decimal("0.5") + half.copy_sign(p)
+
+
 class Exact:
     """Activations in 60 digits and more, of the very numbers that the floats are."""
 
     @staticmethod
     def value(name: str, p: Decimal) -> Decimal:
         with localcontext() as context:
-            context.prec = _digits(p)
-            if name == "identity":
-                return +p
-            if name == "relu":
-                return max(p, Decimal(0))
-            if name == "tanh":
-                return 2 / (1 + (-2 * p).exp()) - 1
-            return 1 / (1 + (-p).exp())
+            context.prec = max(context.prec, _digits(p))
+            match name:
+                case "tanh":
+                    return 2 / (1 + (-2 * p).exp()) - 1
+                case "sigmoid":
+                    return 1 / (1 + (-p).exp())
+                case "softplus":
+                    return max(p, Decimal(0)) + (1 + (-abs(p)).exp()).ln()
+                case "silu":
+                    return p / (1 + (-p).exp())
+                case "gelu":
+                    return p * _normal(p)
+            context.prec = 1200  # every sum and product of a few floats fits
+            return Exact._straight(name, p)
+
+    @staticmethod
+    def _straight(name: str, p: Decimal) -> Decimal:
+        """Evaluate a piecewise-linear activation, which takes sums and products only."""
+        if name.startswith("hard"):
+            alpha, beta = map(Decimal, map(float, name[13:-1].split(",")))
+            return min(max(alpha * p + beta, Decimal(0)), Decimal(1))
+        slope = {"identity": 1.0, "relu": 0.0}.get(name)
+        slope = known_activation(name).slope if slope is None else slope
+        return max(p, Decimal(0)) + Decimal(slope) * min(p, Decimal(0))
 
     @classmethod
     def difference(cls, name: str, m: float, d: float) -> Decimal:
@@ -159,12 +204,13 @@ class Exact:
         with localcontext() as context:
             context.prec = _digits(gap)
             upper, lower = middle + gap / 2, middle - gap / 2
-            if name in ("identity", "relu"):
-                context.prec = 1200  # every sum of two floats fits
+            if not known_activation(name).smooth:
+                context.prec = 1200
                 upper, lower = middle + gap / 2, middle - gap / 2
-                return (
-                    upper - lower if name == "identity" else max(upper, Decimal(0)) - max(lower, Decimal(0))
-                )
+                return cls._straight(name, upper) - cls._straight(name, lower)
+            if name not in ("sigmoid", "tanh"):
+                # All 60 digits of the size of D: what nnff says of these is relative to D.
+                return cls.value(name, upper) - cls.value(name, lower)
             # Subtracting two values near 1 would lose every digit at |m| = 500.
             scale = 2 if name == "tanh" else 1
             rise, fall = (scale * upper).exp(), (scale * lower).exp()

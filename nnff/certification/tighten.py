@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def tighten(
     deadline: float,
     control: SolveControl,
 ) -> Tightened:
-    """Narrow the ranges of neurons that are unstable (ReLU) or wide (smooth), layer by layer.
+    """Narrow the ranges of neurons that are unstable (kinked) or wide (smooth), layer by layer.
 
     Sound: the encoding holds every pair that `ranges` hold, its relaxation
     more; a proven bound of a linear form over that holds for the pairs.
@@ -126,10 +126,10 @@ def tighten(
         for index, layer in enumerate(problem.network.layers):
             if work.stopped():
                 break
-            kind: tuple[str, ...] = _SMOOTH if layer.activation.smooth else _RELU
-            if layer.activation_name == "identity":
-                kind = _LINEAR
-            layers[index] = _tighten_layer(work, index, layers[index], kind, weights[index])
+            g = layer.activation
+            kind: tuple[str, ...] = _SMOOTH if g.smooth else _KINKED if g.kinks else _LINEAR
+            kinks = tuple(place for place, _ in g.kinks)
+            layers[index] = _tighten_layer(work, index, layers[index], kind, kinks, weights[index])
         left = {
             key: work.cells(key, cells, layers[key[0]])
             for key, cells in boxes.items()
@@ -141,17 +141,22 @@ def tighten(
 
 _LINEAR = ("difference_",)
 _SMOOTH = ("midpoint_", "difference_")
-_RELU = ("first_", "second_", "difference_")
+_KINKED = ("first_", "second_", "difference_")
 _FORMS = {"midpoint_": (1.0, 0.0), "difference_": (0.0, 1.0), "first_": (1.0, -0.5), "second_": (1.0, 0.5)}
 """What is to be minimised, in m and D."""
 
 
 def _tighten_layer(
-    work: _Work, index: int, known: LayerRanges, kind: tuple[str, ...], weights: FloatArray
+    work: _Work,
+    index: int,
+    known: LayerRanges,
+    kind: tuple[str, ...],
+    kinks: tuple[float, ...],
+    weights: FloatArray,
 ) -> LayerRanges:
     ends = {name: getattr(known, name).copy() for name in known.__dataclass_fields__}
-    if kind is _RELU:
-        wanted = (known.lower < 0) & (known.upper > 0)
+    if kind is _KINKED:
+        wanted = _unstable(kinks, known.lower, known.upper) > 0
     else:
         wanted = known.difference_lower < known.difference_upper
     # How far the neuron's output can be off, and what that does to the output.
@@ -159,13 +164,18 @@ def _tighten_layer(
     for j in sorted(np.flatnonzero(wanted).tolist(), key=lambda j: (-use[j], j)):
         for name in kind:
             low, high = ends[f"{name}lower"], ends[f"{name}upper"]
-            if name in ("first_", "second_") and not low[j] < 0 < high[j]:
+            if name in ("first_", "second_") and not _unstable(kinks, low[j], high[j]):
                 continue
             low[j], high[j] = work.range((index, j), name, float(low[j]), float(high[j]))
         if work.stopped():
             break
         work.narrow((index, j), ends)
     return consistent(LayerRanges(**ends))
+
+
+def _unstable(kinks: Sequence[float], lower: Any, upper: Any) -> Any:
+    """Count the kinks strictly inside [lower, upper], elementwise."""
+    return sum((lower < kink) & (upper > kink) for kink in kinks)
 
 
 def consistent(known: LayerRanges) -> LayerRanges:
@@ -394,13 +404,12 @@ def describe(
 
 
 def _widths(problem: Problem, ranges: Ranges) -> tuple[float, float, int]:
-    """Return the sums of the widths of m and D, and how often a copy of a ReLU neuron is unstable."""
+    """Return the sums of the widths of m and D, and how many kinks lie inside the ranges of the copies."""
     wide = sum(float((known.midpoint_upper - known.midpoint_lower).sum()) for known in ranges.layers)
     apart = sum(float((known.difference_upper - known.difference_lower).sum()) for known in ranges.layers)
     unstable = sum(
-        int(((low < 0) & (high > 0)).sum())
+        int(np.sum(_unstable([place for place, _ in layer.activation.kinks], low, high)))
         for layer, known in zip(problem.network.layers, ranges.layers, strict=True)
-        if layer.activation_name == "relu"
         for low, high in (
             (known.first_lower, known.first_upper),
             (known.second_lower, known.second_upper),

@@ -57,12 +57,12 @@ CellPlan = Mapping[Neuron, tuple[Cell, ...]]
 def rectangles(network: Network, ranges: Ranges, layer: int) -> FloatArray:
     """Return what the cells of a layer's neurons cover: (m_lo, m_hi, D_lo, D_hi), shape (neurons, 4).
 
-    At the output only D >= 0 matters: the objective is the difference of a non-decreasing
+    At an output that does not decrease only D >= 0 matters: the objective is the difference of such a
     function, and swapping the pair turns D into -D.
     """
     known = ranges.layers[layer]
     least = known.difference_lower
-    if layer == len(network.layers) - 1:
+    if layer == len(network.layers) - 1 and network.layers[layer].activation.monotone:
         least = np.maximum(least, 0.0)
     return np.stack([known.midpoint_lower, known.midpoint_upper, least, known.difference_upper], axis=1)
 

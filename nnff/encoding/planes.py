@@ -7,7 +7,7 @@ For an activation g with :math:`|g''| \le G_2` and :math:`|g'''| \le G_3`,
     |H_{mm}| \le A_H = \min(2 G_2, \max|D| \, G_3), \\
     S_{mm} = (g''(p'') + g''(p')) / 2, \quad S_{DD} = S_{mm} / 4, \quad |S_{mm}| \le A_S = G_2.
 
-Far from 0 both are smaller: |g''| <= c g' and |g'''| <= c^2 g' (`Activation.decay`).
+Far from 0 both are smaller (`Activation.curvature`).
 
 Over a rectangle of sides a and b a function differs from the bilinear
 interpolant of its corners by at most :math:`(a^2 \sup|\phi_{mm}| + b^2 \sup|\phi_{DD}|)/8`
@@ -134,31 +134,30 @@ def _height(
     size = np.abs(phi) + np.abs(plane_m) + np.abs(plane_d)
     if quantity == "H":
         # p' = m - D/2 is rounded before g sees it: |H| <= slope * |D| moves by its curvature.
-        size = size + g.second_bound * np.abs(grid_d) * (np.abs(grid_m) + np.abs(grid_d))
+        reach = np.abs(grid_d) * (np.abs(grid_m) + np.abs(grid_d))
+        size = size + g.second_bound * reach
+        noise = g.noise * (reach + np.abs(grid_d))
     else:
         size = size + np.abs(grid_m) + np.abs(grid_d)
-    height: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size + _TINY
+        noise = np.array(g.noise)
+    height: FloatArray = sign[:, None, None] * phi - plane_m - plane_d + 64 * _UNIT * size + noise + _TINY
     return height
 
 
 def _remainder(g: Activation, quantity: Quantity, m: FloatArray, d: FloatArray) -> FloatArray:
     """Return (A dm^2 + A dD^2 / 4) / 8 for every sub-rectangle, shape (boxes, m - 1, D - 1).
 
-    G2 and G3 are those of the sub-rectangle: at most ``decay * g'`` and ``decay^2 * g'`` at its
-    pre-activation nearest 0, where g' is largest.
+    G2 and G3 are those of the sub-rectangle: of all p at least as far from 0 as its pre-activation nearest
+    0, which is moved inward by more than the rounding of m and D.
     """
     dm = np.diff(m, axis=1)[:, :, None]
     dd = np.diff(d, axis=1)[:, None, :]
     reach = np.maximum(np.abs(d[:, :-1]), np.abs(d[:, 1:]))[:, None, :]
     away = np.maximum(m[:, :-1], -m[:, 1:])[:, :, None] - reach / 2
-    # |p| is rounded to units of |m| + |D|, which moves a slope that decays like exp(-decay |p|) relatively.
     size = np.abs(m).max(axis=1)[:, None, None] + reach
-    slope = g.derivative(np.maximum(away, 0.0)) * (1 + 64 * _UNIT * (1 + g.decay * size)) + _TINY
-    second = np.minimum(g.second_bound, g.decay * slope)
-    if quantity == "H":
-        curvature = np.minimum(2 * second, reach * np.minimum(g.third_bound, g.decay**2 * slope))
-    else:
-        curvature = second
+    second, third = g.curvature(np.maximum(away - 8 * _UNIT * size, 0.0))
+    second, third = np.minimum(g.second_bound, second + _TINY), np.minimum(g.third_bound, third + _TINY)
+    curvature = np.minimum(2 * second, reach * third) if quantity == "H" else second
     result: FloatArray = curvature * (dm**2 + dd**2 / 4) / 8 * (1 + 1e-12)
     return result
 
@@ -209,17 +208,17 @@ def candidate_slopes(
         # Many facets meet at a vertex of the hull; of those take the lowest on the whole.
         lowest = heights[:, at] <= heights[:, at].min() + 1e-9 * (spread + 1e-300)
         chosen.append(int(np.argmin(np.where(lowest, heights.mean(axis=1), np.inf))))
-    # No secant of H or S is steeper than g.  Without the limit, rounding over a range of a hair
-    # (1e-300 where exact arithmetic has 0) would make a slope that no solver can hold.
-    steepest = float(g.derivative(np.zeros(1))[0])
+    # No secant of H or S is steeper than g, or than its slopes are apart.  Without the limit, rounding over a
+    # range of a hair (1e-300 where exact arithmetic has 0) would make a slope that no solver can hold.
+    steepest = g.steepness if g.monotone else 2 * g.steepness
     with np.errstate(over="ignore"):
         picked: FloatArray = slopes[sorted(set(chosen))] * (widths > 0) / safe
     return np.clip(picked, -steepest, steepest)
 
 
 def bend_width(g: Activation) -> float:
-    """Return sqrt(slope at 0 / third derivative): g bends within a few multiples of it around 0."""
-    return float(np.sqrt(g.derivative(np.zeros(1))[0] / g.third_bound))
+    """Return sqrt(steepest slope / third derivative): g bends within a few multiples of it around 0."""
+    return float(np.sqrt(g.steepness / g.third_bound))
 
 
 def _nodes(g: Activation, box: FloatArray, focus: FloatArray | None) -> tuple[FloatArray, FloatArray]:

@@ -30,9 +30,7 @@ def downstream_weights(network: Network) -> tuple[FloatArray, ...]:
     """Bound how much one unit of error in each neuron's output can move the logit, per layer."""
     weights = [np.ones(network.layers[-1].n_outputs)]
     for before, layer in zip(network.layers[-2::-1], network.layers[:0:-1], strict=True):
-        slope = 1.0
-        if layer is not network.layers[-1]:
-            slope = float(layer.activation.derivative(np.zeros(1))[0]) if layer.activation.smooth else 1.0
+        slope = 1.0 if layer is network.layers[-1] else layer.activation.steepness
         weights.append(np.abs(layer.weight).T @ (weights[-1] * slope))
         assert before.n_outputs == len(weights[-1])
     return tuple(reversed(weights))

@@ -5,8 +5,8 @@ separately on midpoints and differences,
 
 .. math::  m = W s + b, \qquad D = W h,
 
-and only activations couple the two: s = S(m, D), h = H(m, D).  ReLU is exact
-(`nnff.encoding.relu`), smooth activations are covered by cells with sound
+and only activations couple the two: s = S(m, D), h = H(m, D).  Piecewise-linear ones are exact
+(`nnff.encoding.piecewise`), smooth activations are covered by cells with sound
 planes (`nnff.encoding.smooth`).  The relaxation error of H scales with |D|, so
 with epsilon, which two independent copies of the network cannot achieve.
 """
@@ -26,10 +26,10 @@ from nnff.encoding.encoded import CellPoint, Encoded, NeuronColumns
 from nnff.encoding.margin import write_margin
 from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_pair
+from nnff.encoding.piecewise import write_piecewise_pair
 from nnff.encoding.planes import bend_width, plane_shift
-from nnff.encoding.relu import write_nearly_stable_relu, write_relu
 from nnff.encoding.smooth import write_cells, write_envelope_cuts
-from nnff.encoding.writer import NARROWEST_RANGE, BlockWriter
+from nnff.encoding.writer import BlockWriter
 from nnff.milp.compile import Compiled, compile_model
 from nnff.ranges import difference_range, mean_range
 
@@ -164,7 +164,9 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
             if needed[index]
             else [None] * layer.n_outputs
         )
-        d_lower = known.difference_lower if index < last else np.maximum(known.difference_lower, 0.0)
+        d_lower = known.difference_lower
+        if index == last and layer.activation.monotone:
+            d_lower = np.maximum(d_lower, 0.0)
         d_handles = write_affine(
             writer, layer.weight, np.zeros(layer.n_outputs), differences, d_lower, known.difference_upper
         )
@@ -185,7 +187,8 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
             root.child("margin"), problem, ranges, [(1.0, m), (0.5, d)], [(1.0, m), (-0.5, d)]
         )
     else:
-        # Dout >= 0 and g non-decreasing: the difference is not negative.
+        # Of each pair one order has a difference that is not negative: where g does not decrease, it is
+        # that in which Dout is not.
         root.row([(1.0, objective)], max(ranges.floor, 0.0), np.inf)
     unit = write_objective(model, [(1.0, objective)], root.bounds(objective)[1])
     compiled = compile_model(model)
@@ -247,28 +250,12 @@ def _activate(
             s = writer.variable(float(a_lower[j]), float(a_upper[j])) if wants_mean else None
             outputs = {"H": h} if s is None else {"H": h, "S": s}
             choices = write_cells(writer, (m, d), outputs, plan[index, j])
-            if (index, j) in plan and ("H", -1) not in plan[index, j][0].planes:
+            if g.steepest is not None and ("H", -1) not in plan[index, j][0].planes:
                 _closed_form_cuts(writer, g, d, h, float(known.difference_upper[j]), known, j)
             written[index, j] = _Written(m, d, h, s, choices)
-        elif known.upper[j] <= 0:
-            h, s = None, None
-        elif known.lower[j] >= 0:
-            h, s = d, m
-        elif min(known.upper[j], -known.lower[j]) <= NARROWEST_RANGE:
-            ends = (float(known.lower[j]), float(known.upper[j]))
-            s, h = write_nearly_stable_relu(writer, m, d, ends, active=-ends[0] < ends[1])
         else:
-            s, h = write_relu(
-                writer,
-                m,
-                d,
-                (
-                    (float(known.first_lower[j]), float(known.first_upper[j])),
-                    (float(known.second_lower[j]), float(known.second_upper[j])),
-                ),
-                (float(known.difference_lower[j]), float(known.difference_upper[j])),
-                h_range,
-            )
+            s_range = (float(a_lower[j]), float(a_upper[j]))
+            s, h = write_piecewise_pair(writer, g, m, d, known, j, (s_range, h_range))
         means.append(s)
         differences.append(h)
     return means, differences
@@ -279,16 +266,16 @@ def _closed_form_cuts(
 ) -> None:
     """Add tangents of max over m of H(m, D) on 0 <= D <= reach.
 
-    Their slopes are those of H(0, .), g'(D/2); each is shifted until it is
-    proven to lie above H on the whole rectangle, like any other plane, so it is a
-    valid cut whatever the cells.
+    H(m, D) <= H(m*, D) with m* the midpoint nearest to where g is steepest.  Their slopes are those of
+    H(m*, .), for m* = 0 g'(D/2); each is shifted until it is proven to lie above H
+    on the line m = m*, like any other plane, so it is a valid cut whatever the cells.
     """
     if reach <= 0:
         return
     at = reach * np.array([0.0, 0.05, 0.12, 0.25, 0.45, 0.7, 1.0])
-    slopes = g.derivative(at / 2)
-    # H(m, D) <= H(m*, D), and on the line m = m* (nearest 0) only D varies.
-    nearest = float(np.clip(0.0, known.midpoint_lower[j], known.midpoint_upper[j]))
+    assert g.steepest is not None
+    nearest = float(np.clip(g.steepest, known.midpoint_lower[j], known.midpoint_upper[j]))
+    slopes = (g.derivative(nearest + at / 2) + g.derivative(nearest - at / 2)) / 2
     boxes = np.tile([nearest, nearest, 0.0, reach], (len(at), 1))
     planes = np.stack([np.zeros(len(at)), slopes], axis=1)
     shifts = plane_shift(g, "H", np.ones(len(at)), planes, boxes)

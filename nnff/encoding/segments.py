@@ -1,8 +1,6 @@
 r"""Segments of a smooth activation: intervals of the pre-activation, each with sound lines on both sides.
 
-The smooth activations here have a derivative that is even and decreases away
-from 0 (`nnff.network.activation`): g is convex below 0 and concave above, and
-:math:`g - g(0)` is odd.  No segment straddles the inflexion at 0, so on each one
+No segment straddles an inflexion of g (`nnff.network.Activation.inflexions`), so on each one
 :math:`\phi = \pm g` is either convex or concave, and lines need no search and no grid:
 
 * :math:`\phi` convex on [l, h]: ``phi(p) - k p`` is convex, so its maximum is at an end, for *any*
@@ -14,9 +12,13 @@ from 0 (`nnff.network.activation`): g is convex below 0 and concave above, and
 Both constants are computed in floating point and raised by more than all their roundings (`_shift`),
 so a line is proven, not sampled.  A line that holds on a segment holds on each of its parts.
 
+An inflexion is the nearest float; what g bends the wrong way in between is of the order of that error cubed.
+
 Breakpoints are equi-error: on either side of 0 every segment's chord is equally far from g.  The
 largest error is then as small as that many segments allow, in contrast to breakpoints that are uniform in p
-or in g(p).  The end segments reach to the ends of the range, however wide it is.
+or in g(p).  The end segments reach to the ends of the range, however wide it is.  Sigmoid and tanh, whose
+derivative is even and decreases away from 0, have them to the last digit; other shapes nearly
+(`nnff.encoding.bends`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnff.encoding.bends import bend_breakpoints
 from nnff.values import FloatArray, frozen_array
 
 if TYPE_CHECKING:
@@ -71,18 +74,21 @@ _EVEN = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """An interval on one side of 0, and lines that are sound on it.
+    """An interval without an inflexion inside, and lines that are sound on it.
 
     Attributes
     ----------
     box
-        (low, high), with ``high <= 0`` or ``low >= 0``.
+        (low, high).
     planes
         Per side, rows (k, c): ``sign * g(p) <= k p + c`` on the interval.
+    concave
+        Whether g is concave there, not convex.
     """
 
     box: FloatArray
     planes: Mapping[LineSide, FloatArray]
+    concave: bool
 
     def contains(self, p: float, slack: float = 1e-9) -> bool:
         """Tell whether p lies in the interval, up to `slack`."""
@@ -94,8 +100,7 @@ class Segment:
 
     def touches(self, side: LineSide) -> bool:
         """Tell whether the lines of `side` are tangents (``sign * g`` is concave), not a chord."""
-        concave = bool(self.box[0] >= 0)
-        return concave == (side[1] > 0)
+        return self.concave == (side[1] > 0)
 
 
 def make_segments(
@@ -105,7 +110,7 @@ def make_segments(
     count: int,
     sides: Sequence[LineSide] = BOTH,
 ) -> list[tuple[Segment, ...]]:
-    """Cover the ranges of many neurons by at most `count` segments each, at least one on either side of 0.
+    """Cover the ranges of many neurons by at most `count` segments each, one at least beside an inflexion.
 
     Parameters
     ----------
@@ -115,7 +120,7 @@ def make_segments(
         Ranges of the pre-activations, shape (neurons,).
     count
         Number of segments, at least 1; fewer are made where fewer are as
-        good (`NEGLIGIBLE_ERROR`), and two where 1 is asked for and 0 lies inside.
+        good (`NEGLIGIBLE_ERROR`), and more where inflexions inside ask for it.
     sides
         Which lines are wanted.
 
@@ -130,11 +135,18 @@ def make_segments(
 
 
 def breakpoints(g: Activation, lower: FloatArray, upper: FloatArray, count: int) -> list[FloatArray]:
-    """Return equi-error breakpoints for many ranges, ends included; 0 is one of them where it lies inside.
+    """Return equi-error breakpoints for many ranges, ends and the inflexions inside included.
 
-    The segments are shared out between the sides of 0 in proportion to the
+    With an inflexion at 0 the segments are shared out between the sides of 0 in proportion to the
     square root of the error of one chord over the side: n segments divide that error by about n^2.
     """
+    if g.inflexions != (0.0,):
+        return [
+            bend_breakpoints(
+                g, float(a), float(b), count, narrowest=NARROWEST_SIDE, negligible=NEGLIGIBLE_ERROR
+            )
+            for a, b in zip(lower, upper, strict=True)
+        ]
     straddles = (lower < 0) & (upper > 0)
     low = np.where(straddles, np.minimum(lower, -NARROWEST_SIDE), lower)
     high = np.where(straddles, np.maximum(upper, NARROWEST_SIDE), upper)
@@ -176,6 +188,7 @@ def split_segment(g: Activation, segment: Segment, p: float, margin: float = 0.2
                 side: _lowest(np.concatenate([rows, segment.planes[side]]), part.box)
                 for side, rows in part.planes.items()
             },
+            part.concave,
         )
         for part in parts
     )
@@ -187,7 +200,7 @@ def add_tangent(g: Activation, segment: Segment, side: LineSide, p: float) -> Se
     at = np.clip(np.array([p]), segment.box[0], segment.box[1])
     line = _tangents(g, np.array([float(side[1])]), at, segment.box[None])
     rows = np.concatenate([segment.planes[side], line])
-    return Segment(segment.box, {**segment.planes, side: frozen_array(rows)})
+    return Segment(segment.box, {**segment.planes, side: frozen_array(rows)}, segment.concave)
 
 
 def _with_lines(g: Activation, ends: FloatArray, sides: Sequence[LineSide]) -> list[Segment]:
@@ -196,7 +209,7 @@ def _with_lines(g: Activation, ends: FloatArray, sides: Sequence[LineSide]) -> l
     slopes, middle = _chord(g, low, high)
     points = np.stack([low, middle, high], axis=1)
     flat = _gap(g, low, middle, slopes) <= NEGLIGIBLE_ERROR
-    concave = low >= 0
+    concave = ~g.convex_on(low, high)
     made: list[dict[LineSide, FloatArray]] = [{} for _ in ends]
     for side in sides:
         sign = float(side[1])
@@ -212,22 +225,25 @@ def _with_lines(g: Activation, ends: FloatArray, sides: Sequence[LineSide]) -> l
             else:
                 rows = tangents[k]
             own[side] = frozen_array(rows)
-    return [Segment(frozen_array(box), planes) for box, planes in zip(ends, made, strict=True)]
+    return [
+        Segment(frozen_array(box), planes, bool(own))
+        for box, planes, own in zip(ends, made, concave, strict=True)
+    ]
 
 
 def _chords(g: Activation, sign: FloatArray, slopes: FloatArray, ends: FloatArray) -> FloatArray:
     """Return lines (k, c) above ``sign * g``, convex on the segments, with slope ``sign * slopes``."""
     k = sign * slopes
     values = sign[:, None] * g.value(ends)
-    return np.stack([k, _shift(values, k[:, None], ends).max(axis=1)], axis=1)
+    return np.stack([k, _shift(values, k[:, None], ends, g.noise).max(axis=1)], axis=1)
 
 
 def _tangents(g: Activation, sign: FloatArray, points: FloatArray, ends: FloatArray) -> FloatArray:
     """Return lines (k, c) above ``sign * g``, concave on the segments, that touch it at `points`."""
     k = sign * g.derivative(points)
-    slope_error = np.abs(k) * _FUNCTION_ERROR + _TINY
+    slope_error = np.abs(k) * _FUNCTION_ERROR + g.noise + _TINY
     turned = slope_error * (ends[:, 1] - ends[:, 0]) * (1 + 1e-12)
-    return np.stack([k, _shift(sign * g.value(points), k, points, turned)], axis=1)
+    return np.stack([k, _shift(sign * g.value(points), k, points, turned + g.noise)], axis=1)
 
 
 def _shift(
@@ -270,11 +286,12 @@ def _chord(g: Activation, low: FloatArray, high: FloatArray) -> tuple[FloatArray
     safe = np.where(proper, width, 1.0)
     # Halves first: a range may be as wide as the largest float.
     slopes = np.where(proper, g.difference(low / 2 + high / 2, width) / safe, g.derivative(low))
+    convex = g.convex_on(low, high)
     left, right = low.copy(), high.copy()
     for _ in range(_HALVINGS):
         middle = left + (right - left) / 2
-        # g' rises below 0 and falls above.
-        before = (g.derivative(middle) > slopes) == (low >= 0)
+        # g' rises where g is convex and falls where it is concave.
+        before = (g.derivative(middle) > slopes) != convex
         left, right = np.where(before, middle, left), np.where(before, right, middle)
     return slopes, left + (right - left) / 2
 
@@ -287,7 +304,7 @@ def _gap(g: Activation, low: FloatArray, middle: FloatArray, slopes: FloatArray)
 
 
 def _chord_error(g: Activation, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Return the largest distance between g and its chord on intervals that do not straddle 0."""
+    """Return the largest distance between g and its chord on intervals without an inflexion inside."""
     slopes, middle = _chord(g, low, high)
     return _gap(g, low, middle, slopes)
 

@@ -5,7 +5,7 @@ features that must agree) links the two.  The objective is the difference of the
 
 .. math::  \max \; f(x'') - f(x').
 
-ReLU neurons are exact by big-M with one binary per copy.  A smooth neuron of a
+Piecewise-linear neurons are exact by big-M with one binary per kink and copy.  A smooth neuron of a
 copy lies between lines over segments of its pre-activation
 (`nnff.encoding.segments`), one binary per segment; at the output, copy x'' needs lines above g and copy x'
 lines below only, because that is the way the objective pushes.  Ranges of
@@ -28,8 +28,8 @@ from nnff.encoding.encoded import CellPoint, Encoded
 from nnff.encoding.margin import write_margin
 from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_copies
+from nnff.encoding.piecewise import write_piecewise_copy
 from nnff.encoding.refine import NARROWEST_CELL, downstream_weights
-from nnff.encoding.relu import write_big_m
 from nnff.encoding.segments import (
     ABOVE,
     BELOW,
@@ -42,7 +42,7 @@ from nnff.encoding.segments import (
 )
 from nnff.encoding.smooth import write_cells
 from nnff.encoding.strategy import EncodingStrategy
-from nnff.encoding.writer import NARROWEST_RANGE, BlockWriter
+from nnff.encoding.writer import BlockWriter
 from nnff.errors import ConfigError
 from nnff.milp.compile import Compiled, compile_model
 from nnff.ranges import difference_range
@@ -164,13 +164,8 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
                 values = _write_smooth(writer, layer.activation, pre, known, covers)
                 for j, (p, a) in enumerate(zip(pre, values, strict=True)):
                     written[copy, index, j] = _Written(p, a)
-            elif layer.activation_name == "relu":
-                values = [
-                    _write_relu(writer, p, float(low), float(high))
-                    for p, low, high in zip(pre, known.lower, known.upper, strict=True)
-                ]
             else:
-                values = list(pre)
+                values = _write_piecewise(writer, layer.activation, pre, known)
         outputs.append(values[0])
     terms = [(sign, a) for sign, a in zip((-1.0, 1.0), outputs, strict=True) if a is not None]
     if not terms:
@@ -212,25 +207,15 @@ def _write_smooth(
     return outputs
 
 
-def _write_relu(writer: BlockWriter, p: Any, low: float, high: float) -> Any | None:
-    """Encode relu(p) for p in [low, high]: exactly, unless the range passes 0 by no more than a hair.
-
-    Then there is no binary: relu(p) lies in [0, high] if high is the hair, and
-    relu(p) - p in [0, -low] if -low is.
-    """
-    if high <= 0:
-        return None
-    if low >= 0:
-        return p
-    a = writer.variable(0.0, high)
-    if high <= NARROWEST_RANGE:
-        return a
-    if -low <= NARROWEST_RANGE:
-        error = writer.variable(0.0, -low)
-        writer.row([(1.0, a), (-1.0, p), (-1.0, error)], 0.0, 0.0)
-        return a
-    write_big_m(writer, [(1.0, a)], [(1.0, p)], (low, high), writer.binary())
-    return a
+def _write_piecewise(
+    writer: BlockWriter, g: Activation, pre: list[Any], known: LayerRanges
+) -> list[Any | None]:
+    """Write every output of a piecewise-linear layer of one copy, exactly."""
+    ends = zip(known.lower, known.upper, *activation_range(g, known.lower, known.upper), strict=True)
+    return [
+        write_piecewise_copy(writer, g, p, (float(low), float(high)), (float(least), float(most)))
+        for p, (low, high, least, most) in zip(pre, ends, strict=True)
+    ]
 
 
 def _pair_reader(

@@ -119,6 +119,21 @@ class Chain:
         self._leading = False
         self._close(name)
 
+    @np.errstate(all="ignore")
+    def clip(self) -> None:
+        """Clip every value to [0, 1], which is a hard sigmoid.
+
+        What every value was multiplied by and what was added before, if the same for all, are its slope and
+        offset.
+        """
+        scale, shift = float(self._scale[0]), float(self._shift[0])
+        uniform = bool((self._scale == scale).all() and (self._shift == shift).all())
+        if not (uniform and scale > 0):
+            self.activate("hard_sigmoid(1.0,0.0)")
+            return
+        self._rest(self.width)
+        self.activate(f"hard_sigmoid({scale!r},{shift!r})")
+
     def finish(self, **facts: Any) -> Network:
         """Return the network.
 

@@ -29,7 +29,7 @@ class Layer(ContentValue):
     bias
         b, shape (outputs,).
     activation_name
-        Name of g, one of `nnff.network.activation.ACTIVATIONS`.
+        Name of g, see `nnff.network.activation.activation`; parameters are always spelt out.
     """
 
     weight: FloatArray
@@ -39,7 +39,7 @@ class Layer(ContentValue):
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", frozen_array(self.weight))
         object.__setattr__(self, "bias", frozen_array(self.bias))
-        activation(self.activation_name)
+        object.__setattr__(self, "activation_name", activation(self.activation_name).name)
         if self.weight.ndim != 2 or 0 in self.weight.shape:  # noqa: PLR2004 - a matrix has two dimensions
             raise ModelError(f"a weight matrix has two dimensions, got shape {self.weight.shape}")
         if self.bias.shape != self.weight.shape[:1]:

@@ -27,10 +27,14 @@ class OnnxReader(NetworkReader):
 
     What is read: a graph with one input, a table (rows, features), one
     output, and one sequence of nodes between them: ``Gemm`` (data first),
-    ``MatMul`` (data first), ``Relu``, ``Sigmoid``, ``Tanh``, ``Add``,
+    ``MatMul`` (data first), ``Relu``, ``Sigmoid``, ``Tanh``, ``Softplus``,
+    ``LeakyRelu``, ``PRelu`` with one slope, ``HardSigmoid``, ``Clip`` to [0, 1],
+    ``Gelu`` (not its tanh approximation), ``Add``,
     ``Sub``, ``Mul`` and ``Div`` with constants, ``Identity``, ``Cast`` to
     float or double, and ``Flatten`` and ``Reshape`` where they plainly leave
-    the table as it is.  Weights are initialisers or ``Constant`` nodes,
+    the table as it is.  SiLU may stand as
+    ``Mul(x, Sigmoid(x))`` and GELU be made of ``Erf`` (`nnff.network.onnx_gates`,
+    also on the rounding of its square root of 2).  Weights are initialisers or ``Constant`` nodes,
     possibly behind ``Identity``, ``Cast`` or ``Transpose``.  Anything else is
     refused by operator type and node name.
 
@@ -85,13 +89,16 @@ class OnnxReader(NetworkReader):
         return np.asarray(answers, dtype=np.float64)
 
     def roundoff(self, source: Any) -> float:
-        """Return the coarsest unit roundoff that occurs in the graph."""
+        """Return the coarsest unit roundoff that occurs in the graph, or in onnx's evaluation of it."""
         from onnx import TensorProto, helper  # noqa: PLC0415 - as above
 
         graph = _loaded_model(Path(source)).graph
         elements = {value.type.tensor_type.elem_type for value in graph.input}
         elements |= {tensor.data_type for tensor in graph.initializer}
         for node in graph.node:
+            if node.op_type in ("Erf", "Gelu"):
+                # The evaluator rounds every erf to single precision.
+                elements.add(TensorProto.FLOAT)
             for attribute in node.attribute:
                 if node.op_type == "Cast" and attribute.name == "to":
                     elements.add(helper.get_attribute_value(attribute))

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nnff.errors import ModelError
 from nnff.network.chain import Chain
+from nnff.network.onnx_gates import find_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OPERATORS", "GraphInput", "network_from_model", "refuse_unknown"]
 
-_ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"}
+_ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Softplus": "softplus", "Tanh": "tanh"}
+_PARAMETRISED = ("Clip", "Gelu", "HardSigmoid", "LeakyRelu", "PRelu")
 _OF_CONSTANTS = ("Identity", "Cast", "Transpose")
 
 OPERATORS = (
@@ -33,12 +35,18 @@ OPERATORS = (
     "Mul",
     "Div",
     *_ACTIVATIONS,
+    *_PARAMETRISED,
+    "Erf",
     *_OF_CONSTANTS,
     "Flatten",
     "Reshape",
     "Constant",
 )
-"""Operator types that can be read (Transpose of a constant only)."""
+"""Operator types that can be read (Transpose of a constant only, Erf in GELU only, Clip to [0, 1] only)."""
+
+# Attributes and their defaults are single-precision numbers.
+_ALPHA_OF_LEAKY_RELU = float(np.float32(0.01))
+_ALPHA_OF_HARD_SIGMOID = float(np.float32(0.2))
 
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _OLDEST_OPSET = 7
@@ -146,6 +154,15 @@ def network_from_model(model: Any, **facts: Any) -> Network:
             return walk.chain.finish(**facts)
         if not readers:
             raise ModelError(f"the output {output!r} does not depend on the input {given.name!r}")
+        if len(readers) > 1:
+            with _naming(readers[0]):
+                gate = find_gate(walk.data_nodes, current, walk.single, output)
+            if gate is not None:
+                walk.chain.activate(gate.activation)
+                if gate.factor != 1:
+                    walk.chain.multiply(gate.factor)
+                current = gate.output
+                continue
         if len(readers) > 1 or list(readers[0].input).count(current) > 1:
             raise ModelError(
                 f"the graph is not sequential: {current!r} is read {_times(readers, current)} times, "
@@ -191,8 +208,10 @@ class _Walk:
     def step(self, node: Any, data: str) -> None:
         """Append one node, which reads `data`, to the chain."""
         match node.op_type:
-            case "Relu" | "Sigmoid" | "Tanh":
+            case "Relu" | "Sigmoid" | "Softplus" | "Tanh":
                 self.chain.activate(_ACTIVATIONS[node.op_type])
+            case "Clip" | "Erf" | "Gelu" | "HardSigmoid" | "LeakyRelu" | "PRelu":
+                self._parametrised(node, data)
             case "Gemm" | "MatMul":
                 self._dense(node, data)
             case "Add" | "Sub" | "Mul" | "Div":
@@ -210,6 +229,47 @@ class _Walk:
                 pass
             case _:
                 raise ModelError("it is supported for constants only, not for data")
+
+    def _parametrised(self, node: Any, data: str) -> None:
+        """Append an activation with parameters; an attribute is exactly the single that the file holds."""
+        match node.op_type:
+            case "LeakyRelu":
+                self.chain.activate(f"leaky_relu({_attribute(node, 'alpha', _ALPHA_OF_LEAKY_RELU)!r})")
+            case "PRelu":
+                slopes = np.unique(self._numbers(node, 1)) if node.input[0] == data else np.zeros(0)
+                if len(slopes) != 1:
+                    raise ModelError("nnff reads one constant slope for all neurons of a layer")
+                self.chain.activate(f"leaky_relu({float(slopes[0])!r})")
+            case "HardSigmoid":
+                alpha = _attribute(node, "alpha", _ALPHA_OF_HARD_SIGMOID)
+                self.chain.activate(f"hard_sigmoid({alpha!r},{_attribute(node, 'beta', 0.5)!r})")
+            case "Clip":
+                self._clip(node)
+            case "Erf":
+                raise ModelError("nnff reads erf as part of GELU only, x (1 + erf(x / sqrt 2)) / 2")
+            case _:
+                if _attribute(node, "approximate", b"none") != b"none":
+                    raise ModelError(
+                        "its tanh approximation is another function; nnff reads GELU with erf, "
+                        "approximate = 'none'"
+                    )
+                self.chain.activate("gelu")
+
+    def _clip(self, node: Any) -> None:
+        ends = [
+            self.single(node.input[place]) if len(node.input) > place else _attribute(node, name, None)
+            for place, name in ((1, "min"), (2, "max"))
+        ]
+        if ends != [0.0, 1.0]:
+            raise ModelError(f"it clips to {ends}; nnff reads a clip to [0, 1], which is a hard sigmoid")
+        self.chain.clip()
+
+    def single(self, name: str) -> float | None:
+        """Return the one number that a stored constant holds, None for anything else."""
+        value = self.constants.get(name)
+        if value is None or value.size != 1 or value.dtype not in (np.float32, np.float64):
+            return None
+        return float(value.ravel()[0])
 
     def _numbers(self, node: Any, index: int) -> npt.NDArray[np.float64]:
         """Return input `index` of `node`, which must be a constant of finite numbers."""

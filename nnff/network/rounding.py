@@ -16,7 +16,11 @@ _EXTRA_OPERATIONS = 8
 """Per layer, beside the dot product: rounding of weights and inputs, folded elementwise steps."""
 
 _ACTIVATION_OPERATIONS = 8
-"""Relative error of a computed sigmoid or tanh, in units of roundoff."""
+"""Relative error of a computed sigmoid or tanh, in units of roundoff.
+
+Of the others too, but also relative to 1 + |p|: software evaluates log(1 + exp(p)), 1 + erf(p) or
+alpha p + beta as they stand, and loses what is small beside the terms.
+"""
 
 _SECOND_ORDER = 2.0
 """Covers the terms in roundoff squared, and that this bound is itself computed in floating point."""
@@ -69,10 +73,12 @@ def evaluation_error(network: Network, rows: FloatArray, roundoff: float) -> Flo
         error = error @ size.T + unit * operations * (np.abs(values) @ size.T + np.abs(layer.bias))
         error = error + operations * _UNDERFLOW
         g = layer.activation
-        values = g.value(values @ layer.weight.T + layer.bias)
+        before = values @ layer.weight.T + layer.bias
+        values = g.value(before)
         error = g.largest_difference(error)
-        if g.smooth:
-            error = error + unit * _ACTIVATION_OPERATIONS * np.abs(values) + _UNDERFLOW
+        if g.smooth or g.noise or g.slope not in (0.0, 1.0):
+            size = np.abs(values) if not g.noise else np.abs(values) + 1 + np.abs(before)
+            error = error + unit * _ACTIVATION_OPERATIONS * size + _UNDERFLOW
     outgoing = network.output_scaling
     magnitude = np.abs(values * outgoing.scale) + np.abs(outgoing.center)
     result: FloatArray = error * np.abs(outgoing.scale) + unit * _EXTRA_OPERATIONS * magnitude + _UNDERFLOW

@@ -15,7 +15,7 @@ import numpy as np
 
 from nnff.ranges.interval import LayerRanges, Ranges
 from nnff.ranges.margin import with_margin_floor
-from nnff.ranges.outward import difference_error, up
+from nnff.ranges.outward import difference_above
 
 if TYPE_CHECKING:
     from nnff.network import Activation
@@ -30,10 +30,11 @@ _BISECTIONS = 60
 def with_floor(problem: Problem, ranges: Ranges, floor: float) -> Ranges:
     """Restrict ranges to pairs, ordered, whose last activation differs by at least `floor`.
 
-    Sound: the last activation does not decrease, so of each pair one order has
-    h >= 0, and for h >= `floor` its D is at least `least_difference`.  As H(m, D) increases in D and, for a
-    smooth activation, falls away from m = 0, the midpoint lies where H(m, D_hi) reaches the floor.
-    Ranges of other layers are left as they are; they hold these pairs, too.
+    Sound: of each pair one order has h >= 0.  If the last activation does not decrease, D is then
+    at least `least_difference`, and H(m, D) increases in D.  Where H falls away from one m
+    (`nnff.network.Activation.steepest`), the midpoint lies where H(m, D_hi) reaches the floor.
+    Ranges of other layers are left as they are, and all of them if the last activation is not monotone; they
+    hold these pairs, too.
 
     Parameters
     ----------
@@ -49,13 +50,15 @@ def with_floor(problem: Problem, ranges: Ranges, floor: float) -> Ranges:
     floor = max(floor, 0.0)
     g = problem.network.layers[-1].activation
     known = ranges.layers[-1]
+    if not g.monotone:
+        return Ranges(ranges.inputs, ranges.layers, max(ranges.floor, floor))
     reach = known.difference_upper
     # Nothing that holds is ever emptied: were the floor beyond reach, its pairs would not exist.
     least = np.minimum(least_difference(g, known, floor), np.maximum(reach, known.difference_lower))
     ends = {"difference_lower": np.maximum(known.difference_lower, least)}
-    if g.smooth and floor > 0:
+    if g.steepest is not None and floor > 0:
         low, high = known.midpoint_lower, known.midpoint_upper
-        nearest = np.clip(0.0, low, high)
+        nearest = np.clip(g.steepest, low, high)
         ends["midpoint_upper"] = _reached(g, nearest, high, reach, floor)
         ends["midpoint_lower"] = _reached(g, nearest, low, reach, floor)
     layers = (*ranges.layers[:-1], replace(known, **ends))
@@ -63,33 +66,31 @@ def with_floor(problem: Problem, ranges: Ranges, floor: float) -> Ranges:
 
 
 def least_difference(g: Activation, known: LayerRanges, floor: float) -> FloatArray:
-    """Return a D, shape (neurons,), below which no pair in the ranges has h > `floor`; not negative."""
+    """Return a D, shape (neurons,), below which no pair in the ranges has h > `floor`; not negative.
+
+    For a g that does not decrease: of H at the m where it is largest, or of the steepest slope.
+    """
     low = np.zeros_like(known.lower)
     if not floor > 0:
         return low
-    if not g.smooth:
-        return np.full_like(low, floor * (1 - 1e-15))
-    nearest = np.clip(0.0, known.midpoint_lower, known.midpoint_upper)
+    if g.steepest is None:
+        return np.full_like(low, floor / g.steepness * (1 - 1e-15))
+    nearest = np.clip(g.steepest, known.midpoint_lower, known.midpoint_upper)
     high = np.maximum(known.difference_upper, 0.0)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        below = _largest(g, nearest, middle) <= floor
+        below = difference_above(g, nearest, middle) <= floor
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return low
-
-
-def _largest(g: Activation, m: FloatArray, d: FloatArray) -> FloatArray:
-    """Return H(m, D), rounded up."""
-    return up(g.difference(m, d), difference_error(m, d))
 
 
 def _reached(g: Activation, near: FloatArray, far: FloatArray, reach: FloatArray, floor: float) -> FloatArray:
     """Return the m between `near` and `far` beyond which H(m, reach) stays below the floor; `far` if none."""
     reach = np.maximum(reach, 0.0)
-    beyond = _largest(g, far, reach) < floor
+    beyond = difference_above(g, far, reach) < floor
     inner, outer = near, far
     for _ in range(_BISECTIONS):
         middle = (inner + outer) / 2
-        below = _largest(g, middle, reach) < floor
+        below = difference_above(g, middle, reach) < floor
         inner, outer = np.where(below, inner, middle), np.where(below, middle, outer)
     return np.where(beyond, outer, far)

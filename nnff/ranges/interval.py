@@ -10,7 +10,15 @@ import numpy as np
 
 from nnff.errors import ProblemError
 from nnff.ranges.margin import margin_bound
-from nnff.ranges.outward import activation_range, affine_range, difference_error, down, up
+from nnff.ranges.outward import (
+    activation_range,
+    affine_range,
+    difference_above,
+    difference_below,
+    down,
+    slope_range,
+    up,
+)
 from nnff.values import ContentValue, FloatArray, frozen_array
 
 if TYPE_CHECKING:
@@ -168,10 +176,11 @@ def input_difference_reach(problem: Problem, inputs: InputRanges, forms: FloatAr
 def difference_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, FloatArray]:
     """Return the range of h = g(p'') - g(p'), each of shape (neurons,), rounded outward.
 
-    H(m, D) is increasing in D.  For a smooth g here, whose derivative is
-    symmetric and decreasing away from 0, H(., D) is largest, for D > 0,
-    at the m nearest 0 and smallest at an end of the range of m.  For the
-    others the slope lies in [0, 1].  The lower end follows from H being odd in D.
+    Where g' falls away from one point on both sides (`Activation.steepest`: sigmoid, tanh, softplus), H
+    is increasing in D, and for D > 0 H(., D) is largest at the m nearest that point and smallest at an end
+    of the range of m.  For the others h = c D with c a mean of g' between p' and p'', so between its least
+    and largest there, and a product of two intervals is extremal at their ends.  Always h is also at most the
+    largest g(p'') less the least g(p').  The lower end follows from H being odd in D.
     """
     upper = _largest_difference(g, ranges, ranges.difference_upper)
     lower = -_largest_difference(g, _swapped(ranges), -ranges.difference_lower)
@@ -218,23 +227,45 @@ def _swapped(ranges: LayerRanges) -> LayerRanges:
 
 def _largest_difference(g: Activation, ranges: LayerRanges, reach: FloatArray) -> FloatArray:
     """Upper bounds of h where D <= reach; of -h where -D <= reach, if the copies are swapped as well."""
-    grow, shrink = np.maximum(reach, 0.0), np.minimum(reach, 0.0)
     if g.name == "identity":
         return reach
-    if g.smooth:
-        nearest = np.clip(0.0, ranges.midpoint_lower, ranges.midpoint_upper)
-        growing = up(g.difference(nearest, grow), difference_error(nearest, grow))
+    whole = activation_range(g, ranges.second_lower, ranges.second_upper)[1]
+    whole = up(whole - activation_range(g, ranges.first_lower, ranges.first_upper)[0])
+    if not g.monotone:
+        return np.minimum(_by_slopes(g, ranges, reach), whole)
+    if g.steepest is None:
+        h = np.minimum(_by_slopes(g, ranges, reach), np.where(reach > 0, whole, 0.0))
+    else:
+        grow, shrink = np.maximum(reach, 0.0), np.minimum(reach, 0.0)
+        nearest = np.clip(g.steepest, ranges.midpoint_lower, ranges.midpoint_upper)
+        growing = difference_above(g, nearest, grow)
         # For D <= reach < 0, h <= -min over m of H(m, |reach|).
         ends = (ranges.midpoint_lower, ranges.midpoint_upper)
-        least = np.minimum(*(down(g.difference(m, -shrink), difference_error(m, shrink)) for m in ends))
-        shrinking = -least
-    else:
-        growing = np.where(ranges.second_upper > 0, grow, 0.0)
-        shrinking = np.where(ranges.lower >= 0, shrink, 0.0)
-    whole = up(up(g.value(ranges.second_upper)) - down(g.value(ranges.first_lower)))
-    h = np.where(reach > 0, np.minimum(growing, whole), np.minimum(shrinking, 0.0))
+        least = np.minimum(*(difference_below(g, m, -shrink) for m in ends))
+        h = np.where(reach > 0, np.minimum(growing, whole), np.minimum(-least, 0.0))
     # g does not decrease: D <= 0 means h <= 0, exactly.
     return np.where(reach == 0, 0.0, h)
+
+
+def _by_slopes(g: Activation, ranges: LayerRanges, reach: FloatArray) -> FloatArray:
+    """Return an upper bound of c D for D up to `reach`, c between the slopes of g that the pair can meet.
+
+    For D > 0 the pair lies between the least p' and the largest p'', for D < 0 the other way round.
+    """
+    from_first = slope_range(g, ranges.first_lower, np.maximum(ranges.first_lower, ranges.second_upper))
+    from_second = slope_range(g, ranges.second_lower, np.maximum(ranges.second_lower, ranges.first_upper))
+    lowest = ranges.difference_lower
+    grow, little = np.maximum(reach, 0.0), np.maximum(lowest, 0.0)
+    growing = np.maximum(_product(from_first[1], grow), _product(from_first[1], little))
+    shrink, much = np.minimum(reach, 0.0), np.minimum(lowest, 0.0)
+    shrinking = np.maximum(_product(from_second[0], shrink), _product(from_second[0], much))
+    return np.where(lowest >= 0, growing, np.where(reach <= 0, shrinking, np.maximum(growing, shrinking)))
+
+
+def _product(slope: FloatArray, difference: FloatArray) -> FloatArray:
+    """Return the product, rounded up unless it is exact."""
+    product = slope * difference
+    return np.where((slope == 0) | (slope == 1) | (difference == 0), product, up(product))
 
 
 def _layer(

@@ -1,9 +1,10 @@
 r"""Straight lines above and below an activation, and above and below its differences h as functions of D.
 
-Every smooth activation here is convex left of 0 and concave right of it, and
-odd around (0, g(0)).  Over all pairs of a neuron, h = g(p'') - g(p') lies below a function of
-D = p'' - p' of the same shape (`difference_lines`).  A line above such a function phi on [l, u] needs a
-slope a, and *any* slope will do: what makes it sound is its offset, an upper bound of sup (phi(x) - a x):
+Sigmoid and tanh are convex left of 0 and concave right of it, and odd around (0, g(0)); other
+shapes have lines from `nnff.ranges.envelope`.  Over all pairs of a neuron, h = g(p'') - g(p') lies below a
+function of D = p'' - p' that is convex left of 0 and concave right of it (`difference_lines`).
+A line above such a function phi on [l, u] needs a slope a, and *any* slope will do: what makes it sound
+is its offset, an upper bound of sup (phi(x) - a x):
 
 * left of 0, phi(x) - a x is convex, and largest at an end;
 * right of 0, phi is concave, so phi(x) <= phi(t) + phi'(t) (x - t) for every t there, and phi(x) - a x
@@ -20,7 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.ranges.outward import difference_error, up
+from nnff.ranges.envelope import line_above
+from nnff.ranges.outward import difference_above, slope_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,20 +65,25 @@ class Lines:
 def activation_lines(g: Activation, lower: FloatArray, upper: FloatArray) -> Lines:
     """Return lines above and below g over [lower, upper], per neuron; proven, see the module.
 
-    ReLU is convex: its chord lies above it, and every line through 0 of a slope from 0 to 1 below.
+    ReLU, leaky or not, is convex: its chord lies above it, and below every line through 0 of a slope between
+    its own two.
     """
     zero = np.zeros_like(lower)
     if g.name == "identity":
         one = np.ones_like(lower)
         return Lines(one, zero, one, zero)
-    if not g.smooth:
-        at_lower, at_upper = np.maximum(lower, 0.0), np.maximum(upper, 0.0)
+    if not g.smooth and not g.inflexions:
+        at_lower, at_upper = g.value(lower), g.value(upper)
+        left, right = (float(g.derivative(np.array(p))) for p in (-1.0, 1.0))
         slope = _slope(lower, upper, at_lower, at_upper)
         offset = np.maximum(at_lower - slope * lower, at_upper - slope * upper)
         size = np.maximum(np.abs(lower), np.abs(upper))
-        below = np.where(lower + upper > 0, 1.0, 0.0)
+        below = np.where(lower + upper > 0, right, left)
         lines = Lines(slope, offset + 4 * _ROUNDING * size + _TINY, below, zero)
-        return lines.where((lower >= 0) | (upper <= 0), np.where(lower >= 0, 1.0, 0.0))
+        return lines.where((lower >= 0) | (upper <= 0), np.where(lower >= 0, right, left))
+    if g.steepest != 0:
+        slope_below, offset_below = line_above(g, -1.0, lower, upper)
+        return Lines(*line_above(g, 1.0, lower, upper), -slope_below, -offset_below)
     error = np.full_like(lower, _ROUNDING)
     slope_above, offset_above = _line_above(g.value, g.value, g.derivative, lower, upper, error)
     slope_below, mirrored = _line_above(g.value, g.value, g.derivative, -upper, -lower, error)
@@ -92,10 +99,10 @@ def difference_lines(g: Activation, known: LayerRanges) -> Lines:
     h = c D with c a mean of g' over the neuron's range [l, u], so for D <= 0, h <= c D with
     c the least slope there.  For D >= 0, h <= V(D), concave:
 
-    * l < 0 < u: V(D) = H(0, D), as g' is symmetric and falls away from 0;
-    * e = max(l, -u) >= 0: V(D) = g(e + D) - g(e), because the pair lies where
-      |p| >= e, and g' falls with |p|;
-    * ReLU: V(D) = D.
+    * where g' falls away from one point q on both sides, V(D) is H(., D) at its largest: for q = 0 and
+      l < 0 < u that is H(0, D); for e = max(l, -u) >= 0 it is g(e + D) - g(e), because the pair lies where
+      |p| >= e; for softplus, whose g' rises, g(u) - g(u - D);
+    * otherwise V(D) = c D with c the largest slope.
 
     The lines below follow from those above, because swapping the pair turns
     h into -h and D into -D.
@@ -103,32 +110,48 @@ def difference_lines(g: Activation, known: LayerRanges) -> Lines:
     zero, one = np.zeros_like(known.lower), np.ones_like(known.lower)
     if g.name == "identity":
         return Lines(one, zero, one, zero)
-    excluded = np.maximum(np.maximum(known.lower, -known.upper), 0.0)
-    around = excluded == 0
-    farthest = np.maximum(np.abs(known.lower), np.abs(known.upper))
-    drift = _ROUNDING + _DRIFT * farthest
-    least = np.maximum(g.derivative(farthest) * (1 - drift) - _TINY, 0.0) if g.smooth else zero
+    least, most = slope_range(g, known.lower, known.upper)
+    size = np.maximum(np.abs(known.lower), np.abs(known.upper))
+    concave, slope = _largest(g, known, most)
 
     def convex(d: FloatArray) -> FloatArray:
         return least * d
 
-    def concave(d: FloatArray) -> FloatArray:
-        if not g.smooth:
-            return d
-        middle = np.where(around, 0.0, excluded + d / 2)
-        return up(g.difference(middle, d), difference_error(middle, d))
-
-    def slope(d: FloatArray) -> FloatArray:
-        return g.derivative(np.where(around, d / 2, excluded + d)) if g.smooth else one
-
     low, high = known.difference_lower, known.difference_upper
-    error = drift + _DRIFT * np.maximum(np.abs(low), np.abs(high))
+    error = _ROUNDING + _DRIFT * (size + np.maximum(np.abs(low), np.abs(high)))
     slope_above, offset_above = _line_above(convex, concave, slope, low, high, error)
     slope_below, mirrored = _line_above(convex, concave, slope, -high, -low, error)
     lines = Lines(slope_above, offset_above, slope_below, -mirrored)
     if g.smooth:
         return lines
-    return lines.where((known.lower >= 0) | (known.upper <= 0), np.where(known.lower >= 0, 1.0, 0.0))
+    # One slope over the whole range: h is linear in D.
+    return lines.where(least == most, least)
+
+
+def _largest(g: Activation, known: LayerRanges, most: FloatArray) -> tuple[_Function, _Function]:
+    """Return V and V' of `difference_lines`, for D >= 0; V rounded up."""
+    if g.steepest is None:
+        return lambda d: most * d, lambda _: most
+    if g.steepest == 0:
+        excluded = np.maximum(np.maximum(known.lower, -known.upper), 0.0)
+        around = excluded == 0
+
+        def middle(d: FloatArray) -> FloatArray:
+            return np.where(around, 0.0, excluded + d / 2)
+
+        def slope(d: FloatArray) -> FloatArray:
+            return g.derivative(np.where(around, d / 2, excluded + d))
+
+    else:
+        end, inward = (known.upper, -1.0) if g.steepest > 0 else (known.lower, 1.0)
+
+        def middle(d: FloatArray) -> FloatArray:
+            return end + inward * d / 2
+
+        def slope(d: FloatArray) -> FloatArray:
+            return g.derivative(end + inward * d)
+
+    return lambda d: difference_above(g, middle(d), d), slope
 
 
 def _line_above(

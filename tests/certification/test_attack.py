@@ -16,7 +16,17 @@ from nnff.network import Layer, Network, Scaling
 from nnff.problem import Problem
 from nnff.similarity import metric
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "leaky_relu(0.1)",
+    "hard_sigmoid(0.25,0.5)",
+)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -24,7 +24,17 @@ from nnff.similarity import metric
 from nnff.solver import LpResult, SolveControl, Termination
 from nnff.solver.load import solver
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "leaky_relu(0.1)",
+    "hard_sigmoid(0.25,0.5)",
+)
 
 
 def in_order(network, first, second):

@@ -18,12 +18,18 @@ from nnff.ranges import LayerRanges, Ranges, interval_ranges
 from nnff.similarity import metric
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+STRAIGHT = ("leaky_relu(0.1)", "hard_sigmoid(0.25,0.5)")
+OTHER = ("softplus", "silu", "gelu", *STRAIGHT)
 CHAINS = [
     *((a,) for a in ACTIVATIONS),
     *itertools.product(ACTIVATIONS, repeat=2),
     *(("relu", "tanh", "sigmoid"), ("identity", "relu", "relu"), ("sigmoid", "identity", "tanh")),
+    *((a,) for a in OTHER),
+    *((a, "identity") for a in OTHER),
+    *(("gelu", "softplus"), ("hard_sigmoid(0.25,0.5)", "silu"), ("tanh", "leaky_relu(0.1)")),
+    *(("leaky_relu(0.1)", "gelu", "sigmoid"), ("silu", "hard_sigmoid(0.25,0.5)", "identity")),
 ]
-EXACT = [chain for chain in CHAINS if set(chain) <= {"identity", "relu"}]
+EXACT = [chain for chain in CHAINS if set(chain) <= {"identity", "relu", *STRAIGHT}]
 
 
 def encode(problem, ranges=None):
@@ -32,8 +38,13 @@ def encode(problem, ranges=None):
 
 
 def in_order(network, first, second):
-    """Swap pairs, shape (rows, n), whose Dout is negative: the encoding holds them the other way round."""
-    swap = network.preactivations(second)[-1] < network.preactivations(first)[-1]
+    """Swap pairs, shape (rows, n), that the encoding holds the other way round.
+
+    Those of negative Dout, or, if the last activation is not monotone, of a negative output difference.
+    """
+    p1, p2 = (network.preactivations(x)[-1] for x in (first, second))
+    g = network.layers[-1].activation
+    swap = p2 < p1 if g.monotone else g.difference((p1 + p2) / 2, p2 - p1) < 0
     return np.where(swap, second, first), np.where(swap, first, second)
 
 
@@ -80,7 +91,13 @@ def test_relu_layers_are_exact(lab, formulation, chain):
                 assert gap - 1e-6 <= allowed <= np.tanh(d[0, 0] / 4) + 1e-3
 
 
-@pytest.mark.parametrize("chain", [("sigmoid", "identity"), ("tanh", "sigmoid"), ("relu", "tanh")])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        *(("sigmoid", "identity"), ("tanh", "sigmoid"), ("relu", "tanh"), ("gelu", "silu")),
+        *(("softplus", "leaky_relu(0.1)"), ("hard_sigmoid(0.25,0.5)", "gelu")),
+    ],
+)
 def test_the_optimum_is_not_below_any_pair(lab, formulation, chain):
     rng = np.random.default_rng(8)
     for _ in range(4):

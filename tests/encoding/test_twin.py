@@ -27,6 +27,13 @@ from nnff.solver import SolveOptions, Termination
 from nnff.solver.load import solver
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+OTHER = ("softplus", "silu", "gelu", "leaky_relu(0.1)", "hard_sigmoid(0.25,0.5)")
+OTHER_CHAINS = [
+    *((a,) for a in OTHER),
+    *((a, "identity") for a in OTHER),
+    ("leaky_relu(0.1)", "gelu", "softplus"),
+    ("silu", "hard_sigmoid(0.25,0.5)", "sigmoid"),
+]
 CHAINS = [
     *((a,) for a in ACTIVATIONS),
     *itertools.product(ACTIVATIONS, repeat=2),
@@ -91,6 +98,26 @@ def largest_excess(problem, plan):
         gap = max(gap_of_lines(g, cover, side) for side in BOTH)
         total += gap if index == last else steepness * weights[index][j] * gap
     return total * abs(network.output_scaling.scale[0])
+
+
+@pytest.mark.parametrize("names", OTHER_CHAINS, ids="-".join)
+def test_pairs_of_other_activations_are_in_the_encoding_with_their_difference(lab, formulation, names):
+    rng = np.random.default_rng(OTHER_CHAINS.index(names))
+    exact = set(names) <= {"identity", "leaky_relu(0.1)", "hard_sigmoid(0.25,0.5)"}
+    for _ in range(3):
+        problem = lab.problem(rng, names, most_neurons=3)
+        strategy = Twin(problem, interval_ranges(problem), segments=int(rng.integers(1, 9)))
+        plan = strategy.first_plan()
+        fixed = formulation(problem, strategy.encode(plan))
+        excess = 0.0 if exact else largest_excess(problem, plan)
+        for x1, x2 in zip(*lab.pairs(problem, rng, 3), strict=True):
+            difference = float(problem.network.predict(x2) - problem.network.predict(x1))
+            if problem.network.output_scaling.scale[0] < 0:
+                difference = -difference
+            allowed = fixed.delta(x1, x2)
+            assert allowed is not None
+            size = abs(problem.network.output_scaling.scale[0]) * (1 + abs(difference))
+            assert difference - 1e-6 * size <= allowed <= difference + 1.001 * excess + 1e-5 * size
 
 
 @pytest.mark.parametrize("names", CHAINS, ids="-".join)

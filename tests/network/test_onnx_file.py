@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
-OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+OPERATORS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "Softplus"}
 
 
 class Maker:
@@ -134,6 +134,110 @@ def test_activations(tmp_path, name):
     assert [layer.activation_name for layer in network.layers] == [name, name]
     value = ACTIVATIONS[name].value
     assert network.forward(ROWS) == pytest.approx(value(value(ROWS @ W + B) @ W.T))
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "name"),
+    [
+        ("LeakyRelu", {"alpha": 0.25}, "leaky_relu(0.25)"),
+        # An attribute is a number of single precision, its default too.
+        ("LeakyRelu", {"alpha": 0.1}, f"leaky_relu({float(np.float32(0.1))!r})"),
+        ("LeakyRelu", {}, f"leaky_relu({float(np.float32(0.01))!r})"),
+        ("LeakyRelu", {"alpha": 0.0}, "leaky_relu(0.0)"),
+        ("HardSigmoid", {"alpha": 0.25, "beta": 0.375}, "hard_sigmoid(0.25,0.375)"),
+        ("HardSigmoid", {}, f"hard_sigmoid({float(np.float32(0.2))!r},0.5)"),
+        ("Gelu", {}, "gelu"),
+        ("Gelu", {"approximate": "none"}, "gelu"),
+    ],
+)
+def test_activations_with_attributes(tmp_path, operator, attributes, name):
+    network = Maker(opset=20).gemm(W, B).node(operator, **attributes).read(tmp_path)
+    assert network.architecture == f"2-3 ({name})"
+
+
+def test_a_parametric_relu_with_one_slope_is_leaky(tmp_path):
+    maker = Maker().gemm(W, B)
+    network = maker.node("PRelu", "@", maker.constant([0.1])).read(tmp_path)
+    assert network.architecture == "2-3 (leaky_relu(0.1))"
+
+
+def test_a_clip_is_a_hard_sigmoid(tmp_path):
+    maker = Maker().gemm(W, B).with_constant("Mul", 0.2).with_constant("Add", 0.5)
+    network = maker.node("Clip", "@", maker.constant(0.0), maker.constant(1.0)).read(tmp_path)
+    assert network.architecture == "2-3 (hard_sigmoid(0.2,0.5))"
+    assert np.array_equal(network.layers[0].weight, W.T)
+    # Steps that differ between neurons go into the weights.
+    maker = Maker().gemm(W, B).with_constant("Mul", np.array([0.2, -1.0, 3.0]))
+    network = maker.node("Clip", "@", maker.constant(0.0), maker.constant(1.0)).read(tmp_path)
+    assert network.architecture == "2-3 (hard_sigmoid(1.0,0.0))"
+    assert network.forward(ROWS) == pytest.approx(np.clip((ROWS @ W + B) * [0.2, -1.0, 3.0], 0, 1))
+
+
+def spelt_out(kind: str, element: int = DOUBLE) -> Maker:
+    """Build a network with SiLU or GELU as exporters write them, x behind a Gemm."""
+    maker = Maker(element=element).gemm(W, B)
+    x = maker.last
+    if kind == "silu":
+        return maker.node("Sigmoid").node("Mul", x, "@")
+    root = maker.constant(np.sqrt(2) if "div" in kind else np.sqrt(0.5))
+    maker.node("Div" if "div" in kind else "Mul", "@", root).node("Erf").with_constant("Add", 1.0)
+    match kind.partition(" ")[0]:
+        case "last":
+            return maker.node("Mul", x, "@").with_constant("Mul", 0.5)
+        case "gate":
+            return maker.with_constant("Mul", 0.5).node("Mul", "@", x)
+    gate = maker.last
+    return maker.node("Mul", x, maker.constant(0.5)).node("Mul", "@", gate)
+
+
+@pytest.mark.parametrize(
+    "kind", ["silu", "last div", "last mul", "gate div", "gate mul", "first div", "first mul"]
+)
+@pytest.mark.parametrize("element", [FLOAT, DOUBLE])
+def test_gated_activations_spelt_out(tmp_path, kind, element):
+    network = spelt_out(kind, element).gemm(W.T).read(tmp_path)
+    name = "silu" if kind == "silu" else "gelu"
+    assert network.architecture == f"2-3-2 ({name}, identity)"
+    assert network.forward(ROWS) == pytest.approx(ACTIVATIONS[name].value(ROWS @ W + B) @ W.T, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m, x: m.with_constant("Mul", 1.702).node("Sigmoid").node("Mul", x, "@"),
+            "not SiLU, nor GELU",
+        ),
+        (lambda m, x: m.node("Erf").with_constant("Add", 1.0).node("Mul", x, "@"), "is not GELU, which has"),
+        (lambda m, x: m.node("Sigmoid").node("Add", x, "@"), "not sequential"),
+        (lambda m, x: m.node("Tanh").node("Mul", x, "@"), "not sequential"),
+        (lambda m, x: m.node("Sigmoid").with_constant("Mul", 2.0).node("Mul", x, "@"), "not sequential"),
+        (lambda m, x: m.node("Erf"), "part of GELU only"),
+        (lambda m, x: m.node("HardSwish"), "HardSwish.* is not supported; nnff reads"),
+        (lambda m, x: m.node("Gelu", approximate="tanh"), "tanh approximation is another function"),
+        (lambda m, x: m.node("LeakyRelu", alpha=1.5), "slope 1.5 below 0 is not supported"),
+        (lambda m, x: m.node("HardSigmoid", alpha=-1.0), "hard sigmoid of slope -1"),
+        (
+            lambda m, x: m.node("PRelu", "@", m.constant([0.1, 0.2, 0.3])),
+            "one constant slope for all neurons of a layer",
+        ),
+        (lambda m, x: m.node("Clip", "@", m.constant(0.0), m.constant(6.0)), r"clips to \[0.0, 6.0\]"),
+    ],
+)
+def test_what_only_looks_like_an_activation_is_refused(tmp_path, change, message):
+    maker = Maker(opset=20).gemm(W, B)
+    change(maker, maker.last)
+    with pytest.raises(ModelError, match=message):
+        maker.read(tmp_path)
+
+
+def test_a_gate_that_is_read_elsewhere_is_no_activation(tmp_path):
+    maker = Maker().gemm(W, B)
+    x = maker.last
+    gate = maker.node("Sigmoid").last
+    maker.node("Mul", x, "@").node("Mul", "@", gate)
+    with pytest.raises(ModelError, match="not sequential"):
+        maker.read(tmp_path)
 
 
 def elementwise(operator: str, x: np.ndarray, k: np.ndarray, *, first: bool) -> np.ndarray:
@@ -409,9 +513,9 @@ REFUSED = {
         lambda m: m.gemm(W).node("Softmax", name="probabilities"),
         "Softmax node 'probabilities' is not",
     ),
-    "leaky": (
-        lambda m: m.node("LeakyRelu", name="act_3"),
-        "LeakyRelu node 'act_3' is not supported; nnff reads Add",
+    "selu": (
+        lambda m: m.node("Selu", name="act_3"),
+        "Selu node 'act_3' is not supported; nnff reads Add",
     ),
     "unnamed": (lambda m: m.node("Elu"), "the unnamed Elu node that makes 'v0' is not supported"),
     "conv": (

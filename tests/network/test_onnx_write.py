@@ -27,6 +27,24 @@ def test_what_is_written_is_read_back_bit_for_bit(make_network, tmp_path_factory
     assert np.array_equal(again.forward(rows), network.forward(rows))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "leaky_relu(0.25)",
+        "leaky_relu(0.1)",
+        "hard_sigmoid(0.25,0.5)",
+        "hard_sigmoid(0.1,-0.3)",
+        "silu",
+        "gelu",
+    ],
+)
+def test_activations_are_read_back_with_their_parameters(make_network, tmp_path, name):
+    network = make_network(np.random.default_rng(1), activations=(name, "tanh", name))
+    write_onnx(network, tmp_path / "model.onnx")
+    assert read_network(tmp_path / "model.onnx") == network
+    onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
+
+
 def test_names_and_extreme_numbers_survive(tmp_path):
     network = Network(
         (Layer([[5e-324, 1.7e308], [-0.0, 1 / 3]], [0.1, 1e-300], "relu"), Layer([[1, 1e-9]], [0])),

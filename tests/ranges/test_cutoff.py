@@ -15,7 +15,17 @@ from nnff.ranges import LayerRanges, closed_form, interval_ranges, with_floor
 from nnff.ranges.cutoff import least_difference
 from nnff.similarity import metric
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "leaky_relu(0.1)",
+    "hard_sigmoid(0.25,0.5)",
+)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -25,8 +35,10 @@ def test_pairs_above_the_floor_are_kept(lab, seed, names):
     problem = lab.problem(rng, names, gain=float(rng.choice([0.5, 2.0, 20.0])))
     network = problem.network
     first, second = lab.pairs(problem, rng, 400)
-    p1, p2 = network.preactivations(first)[-1], network.preactivations(second)[-1]
-    swap = p2 < p1
+    # Ordered by the last activation: for one that is not monotone, not by what goes into it.
+    g = network.layers[-1].activation
+    p1, p2 = (network.preactivations(x)[-1] for x in (first, second))
+    swap = g.difference((p1 + p2) / 2, p2 - p1) < 0 if not g.monotone else p2 < p1
     first, second = np.where(swap, second, first), np.where(swap, first, second)
     gaps = np.abs(network.predict(second) - network.predict(first)) / abs(network.output_scaling.scale[0])
     floor = float(gaps.max()) * float(rng.choice([0.0, 0.3, 0.999]))
@@ -42,6 +54,10 @@ def test_the_least_difference_is_where_the_floor_is_reached(name):
     g = activation(name)
     known = LayerRanges(*(np.array([v]) for v in (-3.0, 5.0, -4.0, 4.0)))
     least = least_difference(g, known, 0.2)
+    if g.steepest is not None:
+        nearest = np.clip(g.steepest, known.midpoint_lower, known.midpoint_upper)
+        assert g.difference(nearest, least)[0] == pytest.approx(0.2, rel=1e-9)
+        return
     assert g.largest_difference(least)[0] == pytest.approx(0.2, rel=1e-9)
     assert least_difference(g, known, 0.0)[0] == 0.0
 

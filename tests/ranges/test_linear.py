@@ -18,7 +18,17 @@ from nnff.problem import Problem
 from nnff.ranges import LayerRanges, intersect, interval_ranges, linear_ranges
 from nnff.similarity import metric
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (
+    "identity",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "leaky_relu(0.1)",
+    "hard_sigmoid(0.25,0.5)",
+)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

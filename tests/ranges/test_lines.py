@@ -21,6 +21,7 @@ ENDS = (
     | st.floats(-1e-9, 1e-9)
     | st.sampled_from([-500.0, -80.0, 0.0, 1e-300, 37.5, 120.25, 500.0])
 )
+OTHER = st.sampled_from(["softplus", "silu", "gelu", "leaky_relu(0.1)", "hard_sigmoid(0.25,0.5)"])
 SHARES = st.lists(st.floats(0, 1), min_size=6, max_size=6)
 
 
@@ -35,20 +36,40 @@ def assert_between(lines, x, value):
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(ends=st.tuples(ENDS, ENDS), shares=SHARES)
 def test_lines_of_an_activation_hold_exactly(exact, name, ends, shares):
+    check_lines_of_an_activation(exact, name, ends, shares)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(name=OTHER, ends=st.tuples(ENDS, ENDS), shares=SHARES)
+def test_lines_of_activations_of_other_shapes_hold_exactly(exact, name, ends, shares):
+    check_lines_of_an_activation(exact, name, ends, shares)
+
+
+def check_lines_of_an_activation(exact, name, ends, shares):
     low, high = sorted(ends)
     lines = activation_lines(activation(name), np.array([low]), np.array([high]))
     inner = [min(max(low + share * (high - low), low), high) for share in shares]
-    for p in [low, high, min(max(0.0, low), high), *inner]:
+    g = activation(name)
+    bends = [min(max(q, low), high) for q in (0.0, *g.inflexions, *(t for t, _ in g.kinks))]
+    for p in [low, high, *bends, *inner]:
         # Sixty digits are more than enough, but for what is exact.
-        straight = {"identity": p, "relu": max(p, 0.0)}.get(name)
-        value = exact.value(name, Decimal(p)) if straight is None else straight
-        assert_between(lines, Fraction(p), Fraction(value))
+        assert_between(lines, Fraction(p), Fraction(exact.value(name, Decimal(p))))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(ends=st.tuples(ENDS, ENDS), shares=SHARES)
 def test_lines_of_a_difference_hold_exactly(exact, name, ends, shares):
+    check_lines_of_a_difference(exact, name, ends, shares)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(name=OTHER, ends=st.tuples(ENDS, ENDS), shares=SHARES)
+def test_lines_of_differences_of_other_shapes_hold_exactly(exact, name, ends, shares):
+    check_lines_of_a_difference(exact, name, ends, shares)
+
+
+def check_lines_of_a_difference(exact, name, ends, shares):
     low, high = sorted(ends)
     d_low, d_high = sorted((2 * share - 1) * (high - low) for share in shares[:2])
     known = LayerRanges(*(np.array([v]) for v in (low, high, d_low, d_high)))
