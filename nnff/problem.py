@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,8 @@ class Problem(ContentValue):
     metric: Metric
     epsilon: float
     coordinates: Scaling = None  # type: ignore[assignment] # filled in __post_init__
-    flip: Threshold | None = None
-    anchor: Anchor | None = None
+    flip: Threshold | None = field(default=None, metadata={"fingerprint": "unless default"})
+    anchor: Anchor | None = field(default=None, metadata={"fingerprint": "unless default"})
 
     def __post_init__(self) -> None:
         put = object.__setattr__
