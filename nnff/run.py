@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from nnff.certification import certify, identical_but
+from nnff.certification import certify, certify_outputs, identical_but
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
@@ -19,7 +19,7 @@ from nnff.question import Question
 from nnff.similarity import metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -116,31 +116,42 @@ class Run:
             As for `nnff.certification.certify`.
         """
         config = self.config
-        return certify(
+        several = self.network.n_outputs > 1
+        # A memory belongs to one output.
+        own: dict[str, Any] = {} if several else {"memory": memory}
+        return (certify_outputs if several else certify)(
             self.network,
             self.domain,
             self.metric,
             config.epsilon if epsilon is None else epsilon,
-            solver=config.solver.name,
-            strategy=config.certify.strategy,
             delta=(config.certify.delta if delta is None else delta) if decide else None,
-            scale=self.scale,
-            gap=config.certify.gap,
             time_limit=config.solver.time_limit if time_limit is None else time_limit,
-            threads=config.solver.threads,
-            seed=config.solver.seed,
             data=self.rows,
             sensitive_features=self.sensitive_features,
-            question=Question.of(config.certify.question, config.certify.threshold),
             started=self.started if started is None else started,
             control=control,
             on_progress=on_progress,
-            memory=memory,
-            solver_options=config.solver.options,
             crosscheck=tuple(config.certify.crosscheck),
             evidence=Path(config.output.dir) if config.output.dir else None,
             config=config.to_record(),
+            **self.settings,
+            **own,
         )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How to answer any question of this run: arguments of `nnff.certify` and of what builds on it."""
+        config = self.config
+        return {
+            "solver": config.solver.name,
+            "strategy": config.certify.strategy,
+            "scale": self.scale,
+            "gap": config.certify.gap,
+            "threads": config.solver.threads,
+            "seed": config.solver.seed,
+            "solver_options": config.solver.options,
+            "question": Question.of(config.certify.question, config.certify.threshold),
+        }
 
 
 def prepare(config: Config) -> Run:
@@ -162,14 +173,20 @@ def prepare(config: Config) -> Run:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
     dataset = _dataset(config)
     started = time.perf_counter()
+    chosen = config.model.output_index
     network = read_network(
         Path(config.model.path),
         output_activation=config.model.output,
-        output_index=config.model.output_index,
+        output_index=chosen if isinstance(chosen, int) else None,
     )
+    if network.n_outputs > 1 and chosen is None:
+        raise ConfigError(
+            f"the network has {network.n_outputs} outputs; choose one with model.output_index "
+            '(--output-index), or "max" for the largest delta of any'
+        )
     network, rows = _joined(network, dataset, config)
     if config.certify.counterfactual:
-        sensitive = config.data.sensitive_features
+        sensitive: Sequence[str] | None = config.data.sensitive_features
         if sensitive is None and dataset is not None:
             sensitive = dataset.sensitive_features
         similar = identical_but(sensitive or (), network.feature_names)

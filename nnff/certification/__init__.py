@@ -7,6 +7,7 @@ from nnff.certification.curve import Curve, CurvePoint, curve
 from nnff.certification.largest_epsilon import LargestEpsilon, largest_epsilon
 from nnff.certification.local import LocalBracket, LocalCertificates, Share, local
 from nnff.certification.memory import Memory
+from nnff.certification.outputs import certify_outputs
 from nnff.certification.progress import CertifyProgress
 from nnff.certification.sensitivity import FeatureBracket, Sensitivity, sensitivity
 from nnff.certification.shape import Linearity, Rise
@@ -33,6 +34,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "certify",
+    "certify_outputs",
     "closed_form",
     "counterfactual",
     "curve",

@@ -22,6 +22,7 @@ __all__ = [
     "EncodingRecord",
     "MetricRecord",
     "ModelRecord",
+    "OutputRecord",
     "QuestionRecord",
     "RangeStep",
     "Reason",
@@ -146,6 +147,17 @@ class QuestionRecord(_Record):
     flips: int | None = Field(default=None, description="Number of similar pairs that flip, where counted.")
 
 
+class OutputRecord(_Record):
+    """The bracket of one output of several."""
+
+    index: int
+    name: str
+    delta_lower: Extended
+    delta_upper: Extended
+    verdict: Verdict | None
+    reason: Reason
+
+
 class EncodingRecord(_Record):
     """Size of the last MILP."""
 
@@ -250,6 +262,11 @@ class Certificate(_Record):
     strategy: str
     trust: Trust
     question: QuestionRecord = QuestionRecord()
+    outputs: list[OutputRecord] = Field(
+        default_factory=list,
+        description="Each output's bracket where delta is the largest of several; the rest is of the output "
+        "with the best pair.",
+    )
     metric: MetricRecord
     domain: DomainRecord
     model: ModelRecord
@@ -291,12 +308,19 @@ class Certificate(_Record):
         temporary.replace(path)
 
     @property
+    def measured(self) -> str:
+        """What delta is of, in words: an output by its name, or any of several."""
+        if len(self.outputs) > 1:
+            return f"any of {len(self.outputs)} outputs (most: {self.model.output_name})"
+        return self.model.output_name
+
+    @property
     def sentence(self) -> str:
         """The outcome in one sentence, in the words of the project."""
         if self.question.kind is QuestionKind.FLIP:
             return flip_sentence(self)
         # Bounds are rounded outward: what is printed has to hold as well.
-        unit, lower = self.model.output_name, rounded_down(self.delta_lower)
+        unit, lower = self.measured, rounded_down(self.delta_lower)
         upper = rounded_up(self.delta_upper)
         real = f"a real pair differs by {lower}" if self.delta_lower > 0 else "no pair that differs was found"
         pair = f"two inputs in the domain with distance at most {plain(self.epsilon)}"
@@ -315,7 +339,7 @@ class Certificate(_Record):
 
 def flip_sentence(certificate: Certificate) -> str:
     """Say whether similar pairs lie on different sides of the threshold."""
-    question, unit = certificate.question, certificate.model.output_name
+    question, unit = certificate.question, certificate.measured
     threshold = plain(question.threshold or 0.0)
     pair = f"two inputs in the domain with distance at most {plain(certificate.epsilon)}"
     sides = f"on different sides of the threshold {threshold} in {unit}"

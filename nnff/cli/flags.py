@@ -57,7 +57,7 @@ class Flag:
 FLAGS = (
     Flag("--model", "model.path", str, "Model file.", "FILE"),
     Flag("--output-activation", "model.output", str, "Put behind the last layer, e.g. sigmoid.", "NAME"),
-    Flag("--output-index", "model.output_index", int, "Which output, from zero.", "INDEX"),
+    Flag("--output-index", "model.output_index", str, "Which output, from zero, or max.", "INDEX"),
     Flag("--data", "data", str, "Known data set or CSV file.", "NAME|FILE"),
     Flag("--target", "data.target", str, "Target column of the CSV file.", "NAME"),
     Flag("--features", "data.features", str, "Input columns, in the model's order.", "A,B,..."),

@@ -47,6 +47,15 @@ def _features(value: Any) -> Any:
     return list(value)
 
 
+def _output(value: Any) -> Any:
+    """Accept an index or the word for the largest of all outputs."""
+    if value is None or value == "max":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError('it must be a whole number, at least 0, or "max"')
+    return value
+
+
 def _scale(value: Any) -> Any:
     """Accept a known word or a table of positive numbers."""
     words = ("model", "none", "standard", "minmax")
@@ -102,12 +111,12 @@ class ModelSection(_Section):
         "Activation to put behind the last layer when the file holds a logit, such as `sigmoid`.",
         shown="name",
     )
-    output_index: int | None = _key(
+    output_index: Annotated[int | str | None, BeforeValidator(_output)] = _key(
         None,
-        "Which output to certify, from zero, when the network has several.",
+        "Which output to certify, from zero, when the network has several (of a softmax, the probability of "
+        'that class); `"max"`: the largest delta of any.',
         Form.NUMBER,
-        shown="whole number",
-        ge=0,
+        shown='whole number or "max"',
     )
 
 

@@ -37,8 +37,8 @@ def write_onnx(network: Network, path: str | os.PathLike[str]) -> None:
     The graph is ``Sub, Div`` (input scaling, if any), then per layer ``Gemm``
     and its activation, then ``Mul, Add`` (output scaling, if any) and ``Softmax`` (if any).  SiLU and
     GELU are spelt out, and so are leaky ReLU (``PRelu``) and hard sigmoid (``Mul, Add, Clip``) with
-    parameters that single precision cannot hold.  Names and input range stand in ``metadata_props`` as JSON, see
-    `nnff.network.onnx_file.OnnxReader`.
+    parameters that single precision cannot hold.  Names and input range stand in ``metadata_props`` as
+    JSON, see `nnff.network.onnx_file.OnnxReader`.
 
     Parameters
     ----------
