@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from nnff.certification import certify, certify_outputs, identical_but
+from nnff.certification import certify, certify_outputs, identical_but, local, sensitivity
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nnff.certification.certificate import Certificate
+    from nnff.certification.local import LocalCertificates
     from nnff.certification.memory import Memory
     from nnff.certification.progress import CertifyProgress
+    from nnff.certification.sensitivity import Sensitivity
     from nnff.config import Config
     from nnff.network import Network
     from nnff.similarity import Metric
@@ -136,6 +138,42 @@ class Run:
             config=config.to_record(),
             **self.settings,
             **own,
+        )
+
+    def sensitivity(
+        self,
+        whole: Certificate,
+        *,
+        control: SolveControl | None = None,
+        on_progress: Callable[[str, CertifyProgress], None] | None = None,
+    ) -> Sensitivity:
+        """Bracket delta feature by feature, within the time limit of the configuration; see `certify`."""
+        return sensitivity(
+            self.network,
+            self.domain,
+            self.metric,
+            self.config.epsilon,
+            whole=whole,
+            time_limit=self.config.solver.time_limit,
+            control=control,
+            on_progress=on_progress,
+            **self.settings,
+        )
+
+    def local(self, rows: FloatArray, **arguments: Any) -> LocalCertificates:
+        """Bracket delta around rows; `arguments` are those of `nnff.local` that no key sets."""
+        if self.config.certify.crosscheck:
+            raise ConfigError("certify.crosscheck is not possible around rows; leave it out")
+        return local(
+            self.network,
+            self.domain,
+            self.metric,
+            self.config.epsilon,
+            rows,
+            delta=self.config.certify.delta,
+            time_limit=self.config.solver.time_limit,
+            **self.settings,
+            **arguments,
         )
 
     @property
