@@ -121,7 +121,7 @@ class Share:
     @property
     def upper(self) -> float:
         """No larger share can be: for the others a real x'' differs by more."""
-        return 1 - self.violated / self.rows
+        return (self.rows - self.violated) / self.rows
 
 
 @dataclass(frozen=True)

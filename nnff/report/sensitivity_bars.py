@@ -92,7 +92,8 @@ def sensitivity_bars(sensitivity: Sensitivity, width: float) -> SensitivityBars:
     features = by_contribution(sensitivity)[:_MOST]
     whole = (sensitivity.whole.delta_lower, sensitivity.whole.delta_upper)
     values = [*whole, *(v for f in features for v in (f.only_upper, f.frozen_upper))]
-    start = width * _LABEL_SHARE
+    longest = max((text_width(f.feature, _NAME_SIZE) for f in features), default=0.0)
+    start = min(width * _LABEL_SHARE, longest + 12)
     axis = Axis.covering(values, start, width - _ROOM, margin=0.02)
     fits = int((start - 10) / (_NAME_SIZE * 0.6))
     bars = []
