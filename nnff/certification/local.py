@@ -409,14 +409,19 @@ def _in_processes(
     stop = context.Event()
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(stop,)) as pool:
         running = {pool.submit(_work, ask, table[number], number, until) for number in todo}
-        while running:
-            finished, running = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
-            if control.interrupted:
-                stop.set()
-            for future in finished:
-                bracket = future.result()
-                if bracket is not None:
-                    yield bracket
+        try:
+            while running:
+                finished, running = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
+                if control.interrupted:
+                    stop.set()
+                for future in finished:
+                    bracket = future.result()
+                    if bracket is not None:
+                        yield bracket
+        finally:
+            # An error in one row ends the others.
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def _around(ask: _Ask, row: FloatArray, number: int, seconds: float, control: SolveControl) -> LocalBracket:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnff.certification import Reason, Verdict, certify
+from nnff.certification import Reason, Verdict, certify, curve
 from nnff.domain import Domain
 from nnff.encoding import encoding_strategy
 from nnff.errors import ConfigError, ProblemError, UnknownNameError
@@ -21,7 +21,7 @@ from nnff.similarity import metric
 from nnff_solvers.highs import HighsBackend
 
 HIDDEN = ("relu", "sigmoid", "tanh")
-ENDS = ("sigmoid", "tanh", "identity", "relu")
+ENDS = ("sigmoid", "tanh", "identity", "relu", "softplus", "gelu", "leaky_relu")
 
 
 def finite_case(lab, seed, end):
@@ -229,5 +229,7 @@ def test_what_makes_no_sense_is_refused():
         certify(**ask, threshold=0.5)
     with pytest.raises(ProblemError, match="outside the outputs"):
         certify(**ask, question="flip", threshold=1.0)
+    with pytest.raises(ProblemError, match="a curve is of a difference"):
+        curve([0.1], lambda epsilon: certify(**{**ask, "epsilon": epsilon}, question="flip", threshold=0.5))
     with pytest.raises(ConfigError, match="asks for no delta"):
         certify(**ask, question="flip", threshold=0.5, delta=0.1)
