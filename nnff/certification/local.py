@@ -16,7 +16,7 @@ import pandas as pd
 from nnff.anchor import Anchor, check_row
 from nnff.certification.certificate import Certificate, Reason, Verdict, Witness
 from nnff.certification.certify import certify, checked_rows
-from nnff.certification.digits import plain
+from nnff.certification.digits import plain, rounded_up
 from nnff.errors import ConfigError, DataError
 from nnff.question import SAME_SIDE, Question, QuestionKind
 from nnff.solver import SolveControl
@@ -184,9 +184,14 @@ class LocalCertificates:
         elif self.delta is not None:
             what = f"differs by more than {plain(self.delta)}"
         else:
-            largest = max(b.delta_upper for b in self.brackets)
-            known = f"by more than {largest:.6g}" if math.isfinite(largest) else "by a bound that is known"
-            return f"Around {n:,} rows, no input at distance at most {plain(self.epsilon)} differs {known}."
+            bounds = [b.delta_upper for b in self.brackets if math.isfinite(b.delta_upper)]
+            which = f"{n:,} rows" if len(bounds) == n else f"{len(bounds):,} of {n:,} rows"
+            # Rounded up: what is printed has to hold as well.
+            largest = rounded_up(max(bounds, default=0.0))
+            return (
+                f"Around {which}, no input at distance at most {plain(self.epsilon)} differs by more than "
+                f"{largest} in {self.output_name}."
+            )
         share = self.share()
         open_ = n - share.certified - share.violated
         return (

@@ -10,6 +10,7 @@ import typer
 
 from nnff.cli.flags import configured
 from nnff.cli.guard import guarded
+from nnff.errors import ConfigError
 
 if TYPE_CHECKING:
     from nnff.config import Config
@@ -46,6 +47,8 @@ def certify(
     from nnff.run import prepare  # noqa: PLC0415
     from nnff.solver import SolveControl  # noqa: PLC0415
 
+    if sensitivity and (config.certify.question == "flip" or config.model.output_index == "max"):
+        raise ConfigError("--sensitivity is of one output's difference; choose an output, and no flip")
     epsilon = config.epsilon
     folder = OutputFolder(config.output.dir)
     run = prepare(config)

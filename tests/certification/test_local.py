@@ -144,6 +144,8 @@ def test_shares_count_what_is_proven_and_what_is_shown():
     assert (share.certified, share.violated, share.lower, share.upper) == (3, 3, 0.5, 0.5)
     assert found.sentence.startswith("For 3 of 6 rows, no input at distance at most 1 differs by more than")
     assert found.share(1.0).lower == 1.0
+    open_ = local(NETWORK, DOMAIN, SIMILAR, 1.0, ROWS, strategy="exhaustive")
+    assert open_.sentence.startswith("Around 6 rows, no input at distance at most 1 differs by more than 0.")
     assert found.share(0.0).upper == 0.0
     frame = found.to_frame()
     assert list(frame["verdict"]) == ["certified" if truth(r) <= middle else "violated" for r in ROWS]

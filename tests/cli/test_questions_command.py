@@ -64,6 +64,9 @@ def test_features_one_by_one(model, nnff):
     found = nnff("certify", "nnff.toml", "--epsilon", "1", "--sensitivity", "-q")
     assert found.exit_code == 0
     assert "Feature by feature" in found.stdout
+    refused = nnff("certify", "nnff.toml", "--sensitivity", "--question", "flip", "--threshold", "0.5")
+    assert refused.exit_code == 2
+    assert "no flip" in refused.stderr
     table = pd.read_csv(model / "nnff-out" / "sensitivity.csv")
     assert table["feature"].tolist() == ["age", "sex"]
     assert "Delta when only one feature may move" in (model / "nnff-out" / "report.html").read_text()
