@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nnff.certification.certificate import Certificate
-    from nnff.certification.local import LocalCertificates
+    from nnff.certification.local_bracket import LocalCertificates
     from nnff.certification.memory import Memory
     from nnff.certification.progress import CertifyProgress
     from nnff.certification.sensitivity import Sensitivity

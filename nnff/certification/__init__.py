@@ -5,7 +5,8 @@ from nnff.certification.certify import STRATEGIES, certify
 from nnff.certification.counterfactual import counterfactual, identical_but
 from nnff.certification.curve import Curve, CurvePoint, curve
 from nnff.certification.largest_epsilon import LargestEpsilon, largest_epsilon
-from nnff.certification.local import LocalBracket, LocalCertificates, Share, local
+from nnff.certification.local import local
+from nnff.certification.local_bracket import LocalBracket, LocalCertificates, Share
 from nnff.certification.memory import Memory
 from nnff.certification.outputs import certify_outputs
 from nnff.certification.progress import CertifyProgress

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnff.certification.asked import asked_delta, checked_rows, problem_of
 from nnff.certification.attack import attack, polish
 from nnff.certification.bracket import Bracket
 from nnff.certification.certificate import (
@@ -36,16 +37,16 @@ from nnff.certification.records import (
 from nnff.certification.tighten import describe
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
-from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
-from nnff.network import Scaling
-from nnff.problem import Problem
-from nnff.question import SAME_SIDE, Question
+from nnff.errors import ConfigError, SolverUnavailableError, UnknownNameError
+from nnff.question import Question
 from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
 from nnff.ranges.anchored import with_anchor
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
 if TYPE_CHECKING:
+    from nnff.problem import Problem
+    from nnff.network import Scaling
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -201,7 +202,7 @@ def certify(
     problem = problem_of(network, domain, metric, epsilon, scale, asked, anchor)
     network = problem.network
     _check_settings(strategy, delta, gap, time_limit)
-    delta = _asked_delta(problem, delta)
+    delta = asked_delta(problem, delta)
     rows = None if data is None else checked_rows(data, network)
     backend = _backend(solver) if strategy != EXHAUSTIVE else None
     others = [_backend(other) for other in crosscheck]
@@ -271,32 +272,6 @@ def certify(
     )
 
 
-def problem_of(
-    network: Network,
-    domain: Domain,
-    metric: Metric,
-    epsilon: float,
-    scale: Scaling | str,
-    question: Question,
-    anchor: Anchor | None = None,
-) -> Problem:
-    """Return the problem that a question asks; parameters as for `certify`."""
-    measured, flip = question.measured(network)
-    problem = Problem(measured, domain, metric, epsilon, _coordinates(measured, scale), flip)
-    if anchor is None:
-        return problem
-    return replace(problem, domain=anchor.around(domain, problem.radius), anchor=anchor)
-
-
-def _asked_delta(problem: Problem, delta: float | None) -> float | None:
-    """Return the number to decide on: that of the user, or for a flip the largest margin without one."""
-    if problem.flip is None:
-        return delta
-    if delta is not None:
-        raise ConfigError("the question 'flip' asks for no delta; it is decided by its threshold")
-    return SAME_SIDE
-
-
 def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: float) -> None:
     if strategy not in STRATEGIES:
         raise UnknownNameError("strategy", strategy, STRATEGIES)
@@ -306,29 +281,6 @@ def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: 
         raise ConfigError(f"gap is {gap}; it must be a finite number that is not negative")
     if not (np.isfinite(time_limit) and time_limit > 0):
         raise ConfigError(f"the time limit is {time_limit}; it must be a positive number of seconds")
-
-
-def _coordinates(network: Network, scale: Scaling | str) -> Scaling:
-    if isinstance(scale, Scaling):
-        return scale
-    if scale == "model":
-        return network.input_scaling
-    if scale == "none":
-        return Scaling.none(network.n_inputs)
-    raise UnknownNameError("metric scale without data", scale, ("model", "none"))
-
-
-def checked_rows(data: npt.ArrayLike, network: Network) -> np.ndarray[Any, np.dtype[np.float64]]:
-    try:
-        rows = np.asarray(data, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"the data holds a value that is not a number ({error})") from error
-    if rows.ndim != 2 or rows.shape[1] != network.n_inputs:  # noqa: PLR2004 - rows and columns
-        raise DataError(
-            f"the network takes {network.n_inputs} inputs, the data has shape {rows.shape}; "
-            "give one column per input, in the network's order"
-        )
-    return rows
 
 
 def _backend(solver: str | SolverBackend) -> SolverBackend:

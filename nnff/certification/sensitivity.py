@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nnff.certification.certify import certify, problem_of
+from nnff.certification.asked import problem_of
+from nnff.certification.certify import certify
 from nnff.domain import feature_indices
 from nnff.errors import ConfigError, ProblemError
 from nnff.question import Question, QuestionKind

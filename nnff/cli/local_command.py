@@ -16,7 +16,7 @@ from nnff.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nnff.certification.local import LocalBracket, LocalCertificates
+    from nnff.certification.local_bracket import LocalBracket, LocalCertificates
     from nnff.config import Config
     from nnff.network import Network
     from nnff.run import Run
