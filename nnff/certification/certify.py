@@ -45,15 +45,14 @@ from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
 if TYPE_CHECKING:
-    from nnff.problem import Problem
-    from nnff.network import Scaling
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from nnff.anchor import Anchor
     from nnff.certification.progress import CertifyProgress
     from nnff.domain import Domain
-    from nnff.network import Network
+    from nnff.network import Network, Scaling
+    from nnff.problem import Problem
     from nnff.similarity import Metric
 
 __all__ = ["STRATEGIES", "certify", "closed_form"]
