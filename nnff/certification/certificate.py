@@ -197,7 +197,9 @@ class RangeStep(_Record):
     midpoint_width_after: float
     difference_width_before: float = Field(description="Sum of the widths of D over all neurons.")
     difference_width_after: float
-    unstable_before: int = Field(description="ReLU neurons whose sign is open, both inputs counted apart.")
+    unstable_before: int = Field(
+        description="Kinks (ReLU: signs) of neurons that are open, both inputs counted apart."
+    )
     unstable_after: int
     closed_form_before: Extended = Field(description="Bound of delta from ranges alone, of the pairs left.")
     closed_form_after: Extended

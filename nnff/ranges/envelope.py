@@ -4,10 +4,12 @@ A line above phi = +-g on [l, u] needs a slope a, and any slope will do: what ma
 upper bound of sup (phi(x) - a x) over [l, u].  Between inflexions phi is convex or concave:
 
 * where it is convex, phi(x) - a x is too, and largest at an end of the piece;
-* where it is concave, phi(x) <= phi(t) + k (x - t) for every t of the piece, k a slope of phi at t, and
-  phi(x) - a x is at most phi(t) - a t + max over the ends of (k - a) (x - t).
+* where it is concave, phi(x) <= phi(t) + k (x - t) for every t of the piece, k a slope of phi at t.  With
+  t < t' close together, where phi turns from steeper than a to less steep: the tangent at t bounds
+  phi(x) - a x left of t', where it all but rises, and that at t' right of it, where it falls; also where
+  phi has a kink in between.
 
-t is found by bisection in floating point: a bad one costs tightness only.  The slope is that of the
+t and t' are found by bisection in floating point: bad ones cost tightness only.  The slope is that of the
 longest step of the concave envelope over the middle of the interval, of a grid of phi: the line through it
 has the least mean height.  An inflexion is the nearest float; what g bends the wrong way in
 between is of the order of that error cubed.
@@ -49,28 +51,29 @@ def line_above(
         convex = g.convex_on(start, end) == (sign > 0)
         # A piece that the interval does not reach is a point, and not one of the interval.
         reached = (start < end) | ((start == lower) & (end == upper))
-        tangent, steepness = _touching(g, sign, slope, start, end)
-        blur = (g.noise + _ROUNDING * (np.abs(steepness) + np.abs(slope))) * (end - start)
-        own = np.where(convex, ends, np.maximum(ends, tangent + blur))
+        tangents = _tangents(g, sign, slope, start, end)
+        # What slopes are off by.
+        blur = (g.noise + _ROUNDING * (g.steepness + np.abs(slope))) * (end - start)
+        own = np.where(convex, ends, np.maximum(ends, tangents + blur))
         offset = np.maximum(offset, np.where(reached, own, -math.inf))
         size = np.where(reached, np.maximum(size, values), size)
     return slope, offset + 8 * _ROUNDING * size + 2 * g.noise + _TINY
 
 
-def _touching(
+def _tangents(
     g: Activation, sign: float, slope: FloatArray, start: FloatArray, end: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Bound phi(x) - a x on a concave piece by the tangent where phi is about as steep as a."""
+) -> FloatArray:
+    """Bound phi(x) - a x on a concave piece by two tangents, beside each other where phi is as steep as a."""
     low, high = start, end
     for _ in range(_BISECTIONS):
         t = (low + high) / 2
         steeper = sign * g.derivative(t) > slope
         low, high = np.where(steeper, t, low), np.where(steeper, high, t)
-    t = (low + high) / 2
-    steepness = sign * g.derivative(t)
-    rise = steepness - slope
-    most = np.maximum(rise * (start - t), rise * (end - t))
-    return sign * g.value(t) - slope * t + np.maximum(most, 0.0), steepness
+    at_low, at_high = sign * g.value(low) - slope * low, sign * g.value(high) - slope * high
+    rise_low, rise_high = (sign * g.derivative(t) - slope for t in (low, high))
+    left = at_low + np.maximum(np.maximum(rise_low * (start - low), rise_low * (high - low)), 0.0)
+    right = at_high + np.maximum(rise_high * (end - high), 0.0)
+    return np.maximum(left, right)
 
 
 def _slope(g: Activation, sign: float, lower: FloatArray, upper: FloatArray) -> FloatArray:

@@ -200,8 +200,8 @@ def closed_form(problem: Problem, ranges: Ranges) -> float:
 
     The output difference h of the last layer lies in its `difference_range`;
     for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
-    a linear one Dout, less where the output's midpoint range excludes 0.  For ranges
-    with a floor, the bound of the pairs that they hold.  For a flip, the bound of its margin.
+    a linear one Dout, less where the output's midpoint range excludes 0; for others Dout times a slope.
+    For ranges with a floor, the bound of the pairs that they hold.  For a flip, the bound of its margin.
     """
     if problem.flip is not None:
         margin = margin_bound(problem, ranges) * float(abs(problem.network.output_scaling.scale[0]))

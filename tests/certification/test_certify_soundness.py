@@ -14,6 +14,7 @@ from nnff.certification import Reason, Trust, Verdict, certify
 from nnff.certification import certify as certify_package_function
 from nnff.domain import Domain
 from nnff.network import Layer, Network, Scaling
+from nnff.problem import Problem
 from nnff.similarity import metric
 from nnff.solver import SolveControl
 
@@ -88,6 +89,41 @@ def test_brute_force_never_exceeds_the_certified_bound(lab, seed, chain):
     assert_sound(problem, certificate, reached)
     if certificate.reason is Reason.GAP_CLOSED:
         assert certificate.delta_upper <= certificate.delta_lower * 1.0101 + 1e-11
+
+
+OTHER = ("softplus", "silu", "gelu", "leaky_relu(0.1)", "hard_sigmoid(0.25,0.5)")
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    chain=st.lists(st.sampled_from(OTHER), min_size=1, max_size=3),
+    last=st.sampled_from(["identity", "sigmoid", *OTHER]),
+    strategy=st.sampled_from(["relational", "twin"]),
+)
+def test_brute_force_never_exceeds_the_bound_of_other_activations(lab, seed, chain, last, strategy):
+    rng = np.random.default_rng(seed)
+    problem = lab.problem(rng, [*chain, last], gain=float(rng.choice([0.7, 2.0, 6.0])))
+    certificate = run(problem, strategy=strategy, time_limit=0.7)
+    reached = max(
+        largest_gap(problem, grid_of_pairs(problem)), largest_gap(problem, lab.pairs(problem, rng, 2000))
+    )
+    assert_sound(problem, certificate, reached)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_both_strategies_bracket_a_small_network_of_each_activation(lab, name):
+    """3-5-1: the gap of 1 % is reached, and no pair that brute force finds lies above either bracket."""
+    network = lab.network(np.random.default_rng(3), [3, 5, 1], (name, "identity"), gain=1.5)
+    domain, similar = Domain.from_box([-1] * 3, [1] * 3), metric("weighted-lp", p="inf")
+    relational = certify(network, domain, similar, 0.2, time_limit=20)
+    twin = certify(network, domain, similar, 0.2, time_limit=1.0, strategy="twin")
+    assert relational.reason is Reason.GAP_CLOSED
+    assert twin.delta_lower <= relational.delta_upper
+    assert relational.delta_lower <= twin.delta_upper
+    problem = Problem(network, domain, similar, 0.2)
+    for certificate in (relational, twin):
+        assert_sound(problem, certificate, largest_gap(problem, grid_of_pairs(problem)))
 
 
 @pytest.mark.parametrize("limit", [1e-9, 0.01])

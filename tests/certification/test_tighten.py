@@ -38,7 +38,9 @@ ACTIVATIONS = (
 
 
 def in_order(network, first, second):
-    swap = network.preactivations(second)[-1] < network.preactivations(first)[-1]
+    p1, p2 = (network.preactivations(x)[-1] for x in (first, second))
+    g = network.layers[-1].activation
+    swap = p2 < p1 if g.monotone else g.difference((p1 + p2) / 2, p2 - p1) < 0
     return np.where(swap, second, first), np.where(swap, first, second)
 
 

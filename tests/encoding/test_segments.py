@@ -25,6 +25,7 @@ from nnff.network.activation import activation
 
 smooth = pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 names = st.sampled_from(["sigmoid", "tanh"])
+gated = st.sampled_from(["softplus", "silu", "gelu"])
 SHARES = np.array([0.0, 1e-9, 1e-3, 0.13, 0.37, 0.5, 0.71, 0.9, 1.0])
 
 
@@ -110,6 +111,27 @@ def test_splits_and_tangents_stay_sound_and_never_raise_an_envelope(exact, name,
                     slope = np.abs(parent.planes[side][:, 0]).max()
                     assert child.envelope(side, q) <= bound + 1e-14 * (1 + abs(bound) + slope * abs(q))
         parents[index : index + 1] = children
+
+
+@given(gated, ranges(), st.integers(1, 12), st.data())
+@settings(max_examples=60)
+def test_lines_enclose_activations_of_other_shapes_and_so_do_their_parts(exact, name, ends, count, data):
+    g = activation(name)
+    cover = one(g, *ends, count)
+    assert cover[0].box[0] <= ends[0]
+    assert cover[-1].box[1] >= ends[1]
+    for before, after in itertools.pairwise(cover):
+        assert before.box[1] == after.box[0]
+    for segment in cover:
+        assert not any(segment.box[0] < point < segment.box[1] for point in g.inflexions)
+        assert_encloses(exact, name, segment)
+    segment = cover[data.draw(st.integers(0, len(cover) - 1))]
+    p = float(segment.box[0] + data.draw(st.floats(-0.1, 1.1)) * (segment.box[1] - segment.box[0]))
+    [side] = [side for side in BOTH if segment.touches(side)]
+    assert_encloses(exact, name, add_tangent(g, segment, side, p))
+    if segment.box[1] - segment.box[0] > 1e-9:
+        for part in split_segment(g, segment, p):
+            assert_encloses(exact, name, part)
 
 
 @smooth

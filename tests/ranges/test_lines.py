@@ -105,6 +105,27 @@ def test_lines_are_the_tightest_there_are():
     assert slack[100:].min() == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["softplus", "silu", "gelu", "hard_sigmoid(0.25,0.5)"])
+@pytest.mark.parametrize("ends", [(-2.0, 3.0), (-6.0, 1.0), (-1.0, -0.5), (2.0, 7.0), (-30.0, 40.0)])
+def test_lines_of_other_shapes_touch_the_envelope_over_the_middle(name, ends):
+    """The line of the least mean height is the one that is lowest at the middle; a grid finds its height."""
+    g = activation(name)
+    lines = activation_lines(g, *(np.array([end]) for end in ends))
+    p = np.linspace(*ends, 1001)
+    middle = len(p) // 2
+    left, right = p[:middle, None], p[None, middle + 1 :]
+    share = (right - p[middle]) / (right - left)
+    spread = np.ptp(g.value(p)) + np.abs(np.diff(g.derivative(np.array(ends)))) * np.ptp(p)
+    for sign, slope, offset in (
+        (1.0, lines.slope_above[0], lines.offset_above[0]),
+        (-1.0, -lines.slope_below[0], -lines.offset_below[0]),
+    ):
+        phi = sign * g.value(p)
+        chords = share * phi[:middle, None] + (1 - share) * phi[None, middle + 1 :]
+        envelope = max(chords.max(), phi[middle])
+        assert -1e-12 <= slope * p[middle] + offset - envelope <= 0.01 * spread + 1e-12
+
+
 def test_a_small_difference_has_a_slope_between_those_of_the_activation():
     """At both ends of a tiny range of D the line is as steep as g can be: nothing is lost to rounding."""
     known = LayerRanges(*(np.array([v]) for v in (-4.0, 4.0, -1e-6, 1e-6)))
