@@ -75,6 +75,10 @@ class ProblemError(NnffError):
     code = "problem"
 
 
+class NoPairsError(ProblemError):
+    """Ranges that hold exclude each other: there is no pair of those they speak of."""
+
+
 class ConfigError(NnffError):
     """A configuration file, flag or environment variable is wrong."""
 

@@ -240,6 +240,8 @@ def certify(
             settings,
             run.control,
             known_plan=known.plan,
+            # Others are to check a bound of all pairs on one encoding of all pairs.
+            whole=bool(others),
         )
     for name, seconds in outcome.phases.items():
         run.phases[name] = run.phases.get(name, 0.0) + seconds
@@ -255,14 +257,14 @@ def certify(
         memory.keep(problem, strategy, ranges=ranges, plan=outcome.plan, witness=run.bracket.witness)
     if backend is None and outcome.reason is Reason.EXHAUSTED:
         trust = Trust.EXHAUSTIVE
-    elif run.bracket.upper < min(closed, math.inf if outcome.narrowing is None else outcome.narrowing.proven):
+    elif run.bracket.upper < min(closed, outcome.proven):
         trust = Trust.AGREED if confirmed else Trust.SOLVER
     return _certificate(
         run,
         outcome,
         trust=trust,
         closed=closed,
-        steps=[*steps, *(outcome.narrowing.steps if outcome.narrowing else [])],
+        steps=[*steps, *outcome.steps],
         pairs=pairs,
         strategy=strategy,
         question=asked,

@@ -11,8 +11,11 @@ from nnff.certification.attack import polish
 from nnff.certification.certificate import Reason, SolverRun
 from nnff.certification.digits import plain, rounded_down, rounded_up
 from nnff.certification.narrowing import Narrowing
+from nnff.certification.parts import Family, Part, dead, divide
+from nnff.certification.patience import STALL
 from nnff.certification.phases import book, timed
 from nnff.certification.proof import BOUND_SLACK, Proof, judge
+from nnff.errors import NoPairsError
 from nnff.solver import Capability, Limit, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
 
@@ -21,18 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nnff.certification.bracket import Bracket
+    from nnff.certification.certificate import RangeStep
     from nnff.encoding import Encoded, EncodingStrategy
     from nnff.problem import Problem
     from nnff.solver import SolveControl, SolveProgress, SolverBackend
     from nnff.values import FloatArray
 
 __all__ = ["LoopOutcome", "LoopSettings", "run_loop", "solve_once"]
-
-_STALL = 8
-"""Rounds without any change of the bracket after which the loop gives up: rounds stall and then drop."""
-
-_HIGH_UP = 0.5
-"""See `_Patience`."""
 
 _FINEST = 1e-7
 """Relative precision beyond which solver tolerances, not cells, are what is left."""
@@ -75,50 +73,26 @@ class LoopSettings:
 
 @dataclass
 class LoopOutcome:
-    """Why the loop stopped, its last plan if it has refined any, and its last encoding."""
+    """Why the loop stopped, its last plan if it has refined any, and its last encoding.
+
+    Attributes
+    ----------
+    proven
+        Least bound that rests on our own outward-rounded arithmetic alone.
+    steps
+        What each tightening of ranges has bought.
+    """
 
     reason: Reason
     detail: str
     plan: Any = None
     encoded: Encoded | None = None
     last: SolveResult | None = None
-    narrowing: Narrowing | None = None
+    proven: float = math.inf
+    steps: list[RangeStep] = field(default_factory=list)
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     flips: int | None = None
-
-
-@dataclass
-class _Patience:
-    """Notices when rounds get nowhere.
-
-    A round that stopped at a point was not let prove anything, so it is no stall.  The first point above
-    delta ends the first such round, because the network may confirm it; once it has not, only points
-    high up do, since refinement needs points that exploit the relaxation much.  Where there is nothing
-    to refine at such a point, the next round goes on past it.
-
-    Attributes
-    ----------
-    height
-        See `solve_once`.
-    still
-        Rounds in a row that were let prove something and moved nothing.
-    """
-
-    height: float | None = 0.0
-    still: int = 0
-
-    @property
-    def lost(self) -> bool:
-        return self.still >= _STALL
-
-    def after(self, result: SolveResult, *, moved: bool, refined: bool) -> None:
-        cut_short = result.limit is Limit.OBJECTIVE
-        if cut_short:
-            self.height = _HIGH_UP if refined else None
-        else:
-            self.height = 0.0 if self.height == 0.0 else _HIGH_UP
-            self.still = 0 if moved else self.still + 1
 
 
 def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) -> tuple[Reason, str] | None:
@@ -159,7 +133,7 @@ def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, contro
     return stop is not None
 
 
-def precision(bracket: Bracket, settings: LoopSettings) -> float:
+def precision(bracket: Bracket | Part, settings: LoopSettings) -> float:
     """Return the relative precision to aim for: the wanted gap, or what it takes to decide on delta."""
     if settings.delta is None or settings.flip:
         return settings.gap
@@ -176,76 +150,195 @@ def run_loop(
     control: SolveControl,
     *,
     known_plan: Any = None,
+    whole: bool = False,
 ) -> LoopOutcome:
     """Refine until the bracket is as wanted.
 
     A plan that is known from another epsilon takes the place of the first refinement, not of the first
     plan: the coarse round is quick, has a bound of its own, and often is enough.
 
-    Sound: delta_upper only ever comes from `Bracket.prove`, with bounds that
-    `nnff.certification.proof.judge` accepted, each over an encoding that holds every
-    feasible pair that differs by more than delta_lower (`nnff.certification.narrowing`); the least of
-    them holds as well.
+    Where one input's difference accounts for most of what happens, the pairs are divided into
+    parts (`nnff.certification.parts`); the part with the largest bound is always the next to be worked
+    on, because no other can lower delta_upper.  With `whole` they never are: one encoding holds all pairs.
+
+    Sound: delta_upper only ever comes from `Bracket.prove`, with the largest bound of parts that together
+    hold all pairs.  Each comes from `nnff.certification.proof.judge`, over an encoding that holds every
+    feasible pair of the part that differs by more than delta_lower (`nnff.certification.narrowing`); the
+    least of them holds as well.
     """
     outcome = LoopOutcome(Reason.NO_PROGRESS, "")
     if _over(outcome, bracket, settings, control):
         return outcome
-    narrowing = outcome.narrowing = Narrowing(
-        problem,
-        strategy,
-        backend,
-        bracket,
-        settings,
-        control,
-        stop=lambda: finished(bracket, settings, control) is not None,
-        phases=outcome.phases,
-    )
-    plan = narrowing.first_plan()
-    patience = _Patience()
+    work = _Work(problem, strategy, backend, settings, control, outcome, Family(problem, bracket), known_plan)
+    work.begin(whole=whole)
     while not _over(outcome, bracket, settings, control):
-        before = (bracket.lower, bracket.upper)
+        part = work.family.worst
+        if part.exhausted:
+            outcome.detail = part.exhausted
+            break
+        if part.plan is None:
+            work.settle(part)
+        elif not work.round(part):
+            break
+    outcome.proven = work.family.proven
+    return outcome
+
+
+@dataclass
+class _Work:
+    """What the rounds of all parts share."""
+
+    problem: Problem
+    strategy: EncodingStrategy
+    backend: SolverBackend
+    settings: LoopSettings
+    control: SolveControl
+    outcome: LoopOutcome
+    family: Family
+    known_plan: Any
+
+    @property
+    def bracket(self) -> Bracket:
+        return self.family.bracket
+
+    @property
+    def goal(self) -> float:
+        """The bound at which a part needs no more work."""
+        if self.settings.delta is not None:
+            return self.settings.delta
+        return self.bracket.lower * (1 + self.settings.gap)
+
+    def begin(self, *, whole: bool) -> None:
+        """Make the first part or parts."""
+        part = Part(self.family, upper=self.bracket.upper)
+        self.family.parts = [part]
+        part.narrowing = self._narrowing(part, self.strategy)
+        if not whole:
+            self._divided(part)
+
+    def settle(self, part: Part) -> None:
+        """Tighten the ranges of a part and make its first plan; it may turn out to hold no pair."""
+        assert part.narrowing is not None
+        waiting = sum(other.plan is None and other.upper > self.goal for other in self.family.parts)
+        try:
+            part.plan = part.narrowing.first_plan(1 / max(waiting, 1))
+        except NoPairsError:
+            self._close(part)
+
+    def _close(self, part: Part) -> None:
+        """Note that our own arithmetic has shown that a part holds no pair above the floor."""
+        if not part.may_be_empty:
+            raise NoPairsError("ranges of the best pair exclude each other; the metric's bounds are wrong")
+        part.narrowing = None
+        part.prove(self.problem.least, "its ranges")
+
+    def _narrowing(self, part: Part, strategy: EncodingStrategy) -> Narrowing:
+        return Narrowing(
+            self.problem,
+            strategy,
+            self.backend,
+            part,
+            self.settings,
+            self.control,
+            stop=self._stopped,
+            phases=self.outcome.phases,
+            steps=self.outcome.steps,
+        )
+
+    def _stopped(self) -> bool:
+        return finished(self.bracket, self.settings, self.control) is not None
+
+    def _divided(self, part: Part) -> bool:
+        """Put the parts of a part in its place, if there is an input to divide along."""
+        narrowing = part.narrowing
+        if narrowing is None or not narrowing.active:
+            return False
+        with timed(self.outcome.phases, "ranges"):
+            found = divide(part, narrowing.floored())
+        if not found:
+            return False
+        others = []
+        for held, ranges in found:
+            new = Part(
+                self.family, held, upper=part.upper, claimed=part.claimed, patience=replace(part.patience)
+            )
+            others.append(new)
+            if ranges is not None:
+                new.narrowing = self._narrowing(new, type(self.strategy)(self.problem, ranges))
+                new.narrowing.proven = narrowing.proven
+        self.family.replace(part, others)
+        for new in others:
+            if new.narrowing is None:
+                self._close(new)
+            else:
+                bound = dead(self.problem, new.narrowing.strategy.ranges, self.goal)
+                if bound is not None:
+                    new.narrowing.prove(bound, "ranges")
+        return True
+
+    def round(self, part: Part) -> bool:
+        """Encode, solve and refine a part once; return False if the outcome says why the loop is to end."""
+        outcome, settings, bracket = self.outcome, self.settings, self.bracket
+        assert part.narrowing is not None
+        before = (bracket.lower, part.upper)
         bracket.round += 1
         bracket.tick("encode", nodes=0)
-        plan, encoded = narrowing.encode(plan)
+        try:
+            part.plan, encoded = part.narrowing.encode(part.plan)
+        except NoPairsError:
+            self._close(part)
+            return True
         outcome.encoded = encoded
         bracket.cells = encoded.cells
-        if _over(outcome, bracket, settings, control):
-            return outcome
+        if self._stopped() or part.upper <= self.goal:
+            return True
         bracket.tick("solve")
         result, proof, run = solve_once(
-            problem, encoded, backend, bracket, settings, control, height=patience.height
+            self.problem,
+            encoded,
+            self.backend,
+            part,
+            settings,
+            self.control,
+            height=part.patience.height,
+            may_be_empty=part.may_be_empty,
         )
         book(outcome.phases, run.timings)
         outcome.runs.append(run)
         outcome.last = result
         if proof.complaint:
             outcome.reason, outcome.detail = Reason.SOLVER_FAILED, proof.complaint
-            return outcome
-        if _over(outcome, bracket, settings, control):
-            return outcome
+            return False
+        if self._stopped() or proof.empty or part.upper <= self.goal:
+            return True
         if result.x is None:
             # A solver that stops a hair early has used up the time all the same.
             outcome.reason = Reason.TIME_LIMIT if result.limit is Limit.TIME else Reason.NO_PROGRESS
             outcome.detail = f"the solver stopped ({result.raw_status}) without a point to refine at"
-            return outcome
-        output_scale = float(abs(problem.network.output_scaling.scale[0]))
+            return False
+        self._refine(part, encoded, result, before)
+        return True
+
+    def _refine(self, part: Part, encoded: Encoded, result: SolveResult, before: tuple[float, float]) -> None:
+        """Make a part's plan finer where the solver's point stands, or say why nothing more can be done."""
+        bracket = self.bracket
+        output_scale = float(abs(self.problem.network.output_scaling.scale[0]))
         # Of a margin, what is left to bring below 0.
-        size = bracket.upper if settings.flip else bracket.lower
-        tolerance = precision(bracket, settings) * max(size, 1e-9) / output_scale / 50
-        with timed(outcome.phases, "refine"):
-            finer = _finer(strategy, plan, encoded, result.x, tolerance, known_plan)
-            known_plan = None
-        patience.after(result, moved=(bracket.lower, bracket.upper) != before, refined=finer is not None)
-        if patience.lost:
-            outcome.detail = f"{_STALL} rounds in a row moved neither bound"
-            return outcome
-        if finer is None:
-            if result.termination is Termination.OPTIMAL:
-                outcome.detail = "the solver's point exploits no approximation that could be refined"
-                return outcome
-            continue
-        plan = outcome.plan = finer
-    return outcome
+        size = part.upper if self.settings.flip else bracket.lower
+        tolerance = precision(bracket, self.settings) * max(size, 1e-9) / output_scale / 50
+        assert part.narrowing is not None
+        assert result.x is not None
+        with timed(self.outcome.phases, "refine"):
+            finer = _finer(part.narrowing.strategy, part.plan, encoded, result.x, tolerance, self.known_plan)
+        if not part.held:
+            self.known_plan = None
+        part.patience.after(result, moved=(bracket.lower, part.upper) != before, refined=finer is not None)
+        if part.patience.lost:
+            part.exhausted = f"{STALL} rounds in a row moved neither bound"
+        elif finer is not None:
+            part.plan = self.outcome.plan = finer
+        elif result.termination is Termination.OPTIMAL:
+            part.exhausted = "the solver's point exploits no approximation that could be refined"
 
 
 def _finer(
@@ -261,13 +354,16 @@ def solve_once(
     problem: Problem,
     encoded: Encoded,
     backend: SolverBackend,
-    bracket: Bracket,
+    bracket: Bracket | Part,
     settings: LoopSettings,
     control: SolveControl,
     *,
     height: float | None = None,
+    may_be_empty: bool = False,
 ) -> tuple[SolveResult, Proof, SolverRun]:
     """Solve one encoding, take its bound into the bracket and replay its point.
+
+    See `judge` for `may_be_empty`.
 
     With a `height` the solve may end at a point after which its bound no longer matters, if the point lies
     that share of the way up from what the bound would have to fall below to delta_upper.
@@ -299,9 +395,9 @@ def solve_once(
         )
         delta_point = None if witness is None else witness.delta
         bracket.show(witness, f"found from a point of {backend.name}")
-    proof = judge(encoded.matrix, result)
-    upper = encoded.delta(proof.bound)
-    if proof.usable:
+    proof = judge(encoded.matrix, result, may_be_empty=may_be_empty)
+    upper = problem.least if proof.empty else encoded.delta(proof.bound)
+    if proof.usable or proof.empty:
         bracket.prove(upper, f"the solver {backend.name!r}")
     timings["replay"] = time.perf_counter() - replaying
     run = SolverRun(
@@ -323,7 +419,11 @@ def solve_once(
 
 
 def _options(
-    backend: SolverBackend, encoded: Encoded, bracket: Bracket, settings: LoopSettings, height: float | None
+    backend: SolverBackend,
+    encoded: Encoded,
+    bracket: Bracket | Part,
+    settings: LoopSettings,
+    height: float | None,
 ) -> SolveOptions:
     """Ask for what is useful, leaving out only what merely saves time and the backend does not offer.
 

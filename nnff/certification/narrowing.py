@@ -14,9 +14,9 @@ from nnff.solver import Capability
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from nnff.certification.bracket import Bracket
     from nnff.certification.certificate import RangeStep
     from nnff.certification.loop import LoopSettings
+    from nnff.certification.parts import Part
     from nnff.encoding import Encoded, EncodingStrategy
     from nnff.encoding.cells import Neuron
     from nnff.problem import Problem
@@ -69,13 +69,14 @@ class Narrowing:
     problem: Problem
     strategy: EncodingStrategy
     backend: SolverBackend
-    bracket: Bracket
+    bracket: Part
     settings: LoopSettings
     control: SolveControl
     stop: Callable[[], bool]
     phases: dict[str, float]
     proven: float = float("inf")
     steps: list[RangeStep] = field(default_factory=list)
+    _encodings: int = 0
     _solved: float = 0.0
     _share: float = 0.0
 
@@ -87,12 +88,18 @@ class Narrowing:
         """Whether the strategy can use ranges of ordered pairs above a floor."""
         return self.strategy.takes_ranges
 
-    def first_plan(self) -> Any:
-        """Tighten before the first round, again while another pass pays; return the first plan."""
+    def first_plan(self, share: float = 1.0) -> Any:
+        """Tighten before the first round, again while another pass pays; return the first plan.
+
+        Parameters
+        ----------
+        share
+            Of the time for the linear programs before the first round, which other parts may need, too.
+        """
         if not self.active or self.stop():
             return self._first_plan()
-        self.strategy.ranges = self._with_floor(self.strategy.ranges)
-        self._prove(closed_form(self.problem, self.strategy.ranges), "ranges above the best pair")
+        self.strategy.ranges = self.floored()
+        self.prove(closed_form(self.problem, self.strategy.ranges), "ranges above the best pair")
         plan = self._first_plan()
         if not can_tighten(self.backend):
             remark = f"the solver {self.backend.name!r} has no {Capability.LP_SESSION}"
@@ -101,7 +108,7 @@ class Narrowing:
                 describe(self.problem, "linear programs", ranges, ranges, seconds=0.0, remark=remark)
             )
             return plan
-        deadline = time.perf_counter() + _FIRST_SHARE * max(self.settings.remaining, 0.0)
+        deadline = time.perf_counter() + share * _FIRST_SHARE * max(self.settings.remaining, 0.0)
         # The rows of a layer are as tight as the ranges they were written with: deep networks gain from more.
         for _ in range(len(self.problem.network.layers)):
             if not self._wanted(deadline):
@@ -113,10 +120,11 @@ class Narrowing:
 
     def encode(self, plan: Any) -> tuple[Any, Encoded]:
         """Encode a plan, tightened once more if there was a solve before; return both."""
-        if not self.active or self.bracket.round <= 1:
+        self._encodings += 1
+        if not self.active or self._encodings <= 1:
             return plan, self._encoded(plan)
         with timed(self.phases, "tighten"):
-            plan = self.strategy.tighten(plan, self._with_floor(self.strategy.ranges))
+            plan = self.strategy.tighten(plan, self.floored())
         encoded = self._encoded(plan)
         solving = self.phases.get("solve", 0.0)
         share = self._share * (solving - self._solved)
@@ -145,6 +153,10 @@ class Narrowing:
 
     def _wanted(self, deadline: float) -> bool:
         return can_tighten(self.backend) and not self.stop() and time.perf_counter() < deadline
+
+    def floored(self) -> Ranges:
+        """Return the strategy's ranges of the pairs above the floor that the best pair gives now."""
+        return self._with_floor(self.strategy.ranges)
 
     def _with_floor(self, ranges: Ranges) -> Ranges:
         scale = float(abs(self.problem.network.output_scaling.scale[0]))
@@ -186,7 +198,7 @@ class Narrowing:
             remark=found.remark,
         )
         self.steps.append(step)
-        self._prove(min(encoded.delta(found.bound), step.closed_form_after), "the relaxation")
+        self.prove(min(encoded.delta(found.bound), step.closed_form_after), "the relaxation")
         widths = (
             (step.midpoint_width_before, step.midpoint_width_after),
             (step.difference_width_before, step.difference_width_after),
@@ -194,7 +206,7 @@ class Narrowing:
         )
         return min((left / width for width, left in widths if width > 0), default=1.0), plan
 
-    def _prove(self, upper: float, source: str) -> None:
+    def prove(self, upper: float, source: str) -> None:
         """Take a bound of the pairs above the floor."""
         self.proven = min(self.proven, max(upper, self.bracket.lower))
         self.bracket.prove(upper, source)

@@ -30,10 +30,13 @@ class Proof:
         Lower bound of the minimum, weakened by `BOUND_SLACK`; -inf if there is none.
     complaint
         Why the answer cannot be used, in a sentence; empty otherwise.
+    empty
+        Whether the MILP has no point at all; the bound is +inf then.
     """
 
     bound: float
     complaint: str = ""
+    empty: bool = False
 
     @property
     def usable(self) -> bool:
@@ -41,12 +44,17 @@ class Proof:
         return math.isfinite(self.bound) and not self.complaint
 
 
-def judge(problem: MatrixProblem, result: SolveResult) -> Proof:
+def judge(problem: MatrixProblem, result: SolveResult, *, may_be_empty: bool = False) -> Proof:
     """Decide what a solver's answer proves.
 
-    Only a dual bound counts, never an incumbent and never a status.  The
-    encodings hold every pair x' = x'', so they are feasible and bounded by
+    Only a dual bound counts, never an incumbent and never a status.  An encoding
+    of all pairs holds every x' = x'' or, above a floor, the best pair, so it is feasible, and bounded by
     construction: a solver that says otherwise is wrong, not informative.
+
+    An encoding of a part of the pairs (`nnff.certification.parts`) may hold none above the floor.  Whoever
+    judges its solves says so by `may_be_empty`; "infeasible" is then the bound +inf, the only answer there
+    can be, and trusted as far as any bound is: every bound of a branch and bound
+    rests on nodes that the solver found infeasible.
     A bound above the objective of the solver's own nearly feasible point
     contradicts itself and is refused.
 
@@ -61,6 +69,9 @@ def judge(problem: MatrixProblem, result: SolveResult) -> Proof:
         Termination.UNBOUNDED,
         Termination.INFEASIBLE_OR_UNBOUNDED,
     ):
+        # Every column is bounded, so what is infeasible or unbounded is infeasible.
+        if may_be_empty and result.termination is not Termination.UNBOUNDED and result.x is None:
+            return Proof(math.inf, empty=True)
         return Proof(
             -math.inf,
             f"the solver {name!r} answered {result.termination.value!r} "

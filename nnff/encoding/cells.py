@@ -96,9 +96,16 @@ def make_cells(
     slopes: list[FloatArray] = []
     caps: list[float] = []
     for index, (box, parent) in enumerate(zip(boxes, above, strict=True)):
+        above_h: FloatArray | None = None
         for quantity, sign in sides:
-            near = None if focus is None else np.clip(focus, box[[0, 2]], box[[1, 3]])
-            found = candidate_slopes(g, quantity, float(sign), box, near)
+            if focus is None and (quantity, sign) == ("H", -1) and box[2] == -box[3] and above_h is not None:
+                # H is odd in D: planes below it are those above it, turned over.
+                found = above_h * np.array([1.0, -1.0])
+            else:
+                near = None if focus is None else np.clip(focus, box[[0, 2]], box[[1, 3]])
+                found = candidate_slopes(g, quantity, float(sign), box, near)
+            if (quantity, sign) == ("H", 1):
+                above_h = found
             owner.extend([(index, (quantity, sign))] * len(found))
             slopes.extend(found)
             caps.extend([np.inf] * len(found))
@@ -149,14 +156,20 @@ def _needed(g: Activation, side: Side, planes: FloatArray, box: FloatArray) -> F
     m, d = origin[:, None] + widths[:, None] * _PROBES[:2]
     gap = heights.min(axis=0) - side[1] * evaluate(g, side[0], m, d)
     negligible = _NEGLIGIBLE * float(gap.max())
+    # A few fixed points find most of what is needed; only the last word is the vertices'.
+    exact = False
     while True:
-        probes = np.concatenate([_PROBES, _crossings(unit[kept])], axis=1)
-        gains = ((unit[kept] @ probes).min(axis=0) - unit @ probes).max(axis=1)
+        if exact:
+            heights = unit @ np.concatenate([_PROBES, _crossings(unit[kept])], axis=1)
+        gains = (heights[kept].min(axis=0) - heights).max(axis=1)
         best = int(np.argmax(gains))
-        if gains[best] <= negligible or best in kept:
+        if gains[best] > negligible and best not in kept:
+            kept.append(best)
+        elif exact or len(kept) == len(unit):
             needed: FloatArray = planes[sorted(kept)]
             return needed
-        kept.append(best)
+        else:
+            exact = True
 
 
 _NEGLIGIBLE = 1e-2

@@ -42,7 +42,7 @@ def write_pair(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> Pa
     for i in range(domain.n_features):
         low, high, radius = float(ranges.lower[i]), float(ranges.upper[i]), float(ranges.radius[i])
         zm = writer.variable(low, high)
-        dz = writer.variable(-radius, radius)
+        dz = writer.variable(float(ranges.difference_lower[i]), float(ranges.difference_upper[i]))
         midpoint.append(zm)
         difference.append(dz)
         if domain.integer[i] and low < high:

@@ -1,6 +1,7 @@
 """Sound ranges of pre-activations and of their differences over all similar pairs."""
 
 from nnff.ranges.cutoff import with_floor
+from nnff.ranges.held import hold_difference, share_of_difference
 from nnff.ranges.interval import (
     InputRanges,
     LayerRanges,
@@ -18,9 +19,11 @@ __all__ = [
     "Ranges",
     "closed_form",
     "difference_range",
+    "hold_difference",
     "intersect",
     "interval_ranges",
     "linear_ranges",
     "mean_range",
+    "share_of_difference",
     "with_floor",
 ]

@@ -31,6 +31,7 @@ __all__ = [
     "Ranges",
     "closed_form",
     "difference_range",
+    "input_difference_range",
     "input_difference_reach",
     "interval_ranges",
     "mean_range",
@@ -47,15 +48,23 @@ class InputRanges(ContentValue):
         Range of every z_i, shape (n,).
     radius
         ``|z''_i - z'_i| <= radius_i``, shape (n,).
+    difference_lower, difference_upper
+        z''_i - z'_i, within +-radius_i; default: all of that.
     """
 
     lower: FloatArray
     upper: FloatArray
     radius: FloatArray
+    difference_lower: FloatArray = None  # type: ignore[assignment] # filled in __post_init__
+    difference_upper: FloatArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        for name in ("lower", "upper", "radius"):
-            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+        if self.difference_lower is None:
+            object.__setattr__(self, "difference_lower", -np.asarray(self.radius))
+        if self.difference_upper is None:
+            object.__setattr__(self, "difference_upper", self.radius)
+        for field in fields(self):
+            object.__setattr__(self, field.name, frozen_array(getattr(self, field.name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +180,38 @@ def input_difference_reach(problem: Problem, inputs: InputRanges, forms: FloatAr
     # terms of w d cancel, that is not small relative to the bound, but it is to their sum of sizes.
     reach: FloatArray = np.minimum(up(in_metric + 4 * 2.0**-53 * box_reach, 1e-14), box_reach)
     return reach
+
+
+def input_difference_range(
+    problem: Problem, inputs: InputRanges, forms: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Bound ``w dz`` from both sides over the differences of scaled inputs, one w per row of `forms`.
+
+    Where the differences of some inputs are held to less than +-radius, w dz is the sum of what those
+    inputs add, by intervals, and of the rest, by `input_difference_reach`.  Sound, because the rest is a
+    linear form of a difference in the ball, that of w with coefficients of 0; and so is +-reach of w itself.
+
+    Parameters
+    ----------
+    problem, inputs, forms
+        As for `input_difference_reach`.
+
+    Returns
+    -------
+    Lower and upper bounds, each of shape (k,), rounded outward.
+    """
+    reach = input_difference_reach(problem, inputs, forms)
+    held = (inputs.difference_lower > -inputs.radius) | (inputs.difference_upper < inputs.radius)
+    if not held.any():
+        return -reach, reach
+    rest = input_difference_reach(problem, inputs, np.where(held, 0.0, forms))
+    low, high = affine_range(
+        forms[:, held],
+        np.zeros(len(forms)),
+        inputs.difference_lower[held],
+        inputs.difference_upper[held],
+    )
+    return np.maximum(-reach, down(low - rest)), np.minimum(reach, up(high + rest))
 
 
 def difference_range(g: Activation, ranges: LayerRanges) -> tuple[FloatArray, FloatArray]:

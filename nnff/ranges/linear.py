@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.errors import ProblemError
+from nnff.errors import NoPairsError
 from nnff.ranges.interval import (
     LayerRanges,
     Ranges,
     difference_range,
-    input_difference_reach,
+    input_difference_range,
     interval_ranges,
 )
 from nnff.ranges.lines import activation_lines, difference_lines
@@ -81,8 +81,8 @@ def intersect(one: LayerRanges, other: LayerRanges) -> LayerRanges:
 
     Raises
     ------
-    ProblemError
-        If nothing is left: then one of the two does not hold.
+    NoPairsError
+        If nothing is left: then there is no pair that both hold, or one of the two does not hold.
     """
     ends = {}
     for field in fields(LayerRanges):
@@ -93,7 +93,7 @@ def intersect(one: LayerRanges, other: LayerRanges) -> LayerRanges:
     result = LayerRanges(**ends)
     for name in ("", "difference_", "midpoint_", "first_", "second_"):
         if (getattr(result, f"{name}lower") > getattr(result, f"{name}upper")).any():
-            raise ProblemError("two ranges of a neuron exclude each other; the metric's bounds are wrong")
+            raise NoPairsError("two ranges of a neuron exclude each other; the metric's bounds are wrong")
     return result
 
 
@@ -152,7 +152,7 @@ def _by_lines(problem: Problem, known: Ranges, index: int) -> LayerRanges:
     form = _Form(rows, np.zeros(2 * count))
     for step, size in zip(chain[::-1], _output_difference_sizes(problem, known, index), strict=True):
         form = form.before(step, size, biased=False)
-    reach = input_difference_reach(problem, known.inputs, form.rows)
+    _, reach = input_difference_range(problem, known.inputs, form.rows)
     difference = form.finish(form.constant + reach)
     return LayerRanges(-upper[count:], upper[:count], -difference[count:], difference[:count])
 
