@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnff.errors import ProblemError
+from nnff.question import SAME_SIDE
 from nnff.ranges.margin import margin_bound
 from nnff.ranges.outward import (
     activation_range,
@@ -245,6 +246,10 @@ def closed_form(problem: Problem, ranges: Ranges) -> float:
     For ranges with a floor, the bound of the pairs that they hold.  For a flip, the bound of its margin.
     """
     if problem.flip is not None:
+        known = ranges.layers[-1]
+        if not (known.difference_lower.any() or known.difference_upper.any()):
+            # Where no two outputs differ both inputs are on one side, also where both are on the threshold.
+            return SAME_SIDE
         margin = margin_bound(problem, ranges) * float(abs(problem.network.output_scaling.scale[0]))
         return margin + abs(margin) * 1e-15
     g = problem.network.layers[-1].activation

@@ -175,16 +175,23 @@ def test_sides_follow_the_model_where_rounding_disagrees():
     assert (measured.predict(x)[offsets < 0] <= flip.upper).all()
 
 
-def test_both_inputs_on_the_threshold_do_not_flip():
-    network = Network((Layer([[0.0]], [0.5]),))
+def test_the_lower_of_two_on_the_threshold_is_no_flip():
+    network = Network((Layer([[1.0]], [0.0]),))
     found = certify(
-        network, Domain.from_box([0], [3], integer="all"), metric("weighted-lp"), 1.0,
-        strategy="exhaustive", question="flip", threshold=0.5,
+        network, Domain.from_box([1], [3], integer="all"), metric("weighted-lp"), 1.0,
+        strategy="exhaustive", question="flip", threshold=1.0,
     )  # fmt: skip
     assert found.question.flips == 0
     assert found.delta_lower == SAME_SIDE
     # Exactly on the threshold the rounding of the forward pass leaves it open.
     assert found.verdict is Verdict.UNDECIDED
+
+
+def test_an_input_and_itself_never_flip():
+    """The margin of x' = x'' on the threshold is 0, but nothing lies between them."""
+    found = certify(NETWORK, BOX, metric("weighted-lp"), 0.0, question="flip", threshold=0.5)
+    assert found.verdict is Verdict.CERTIFIED
+    assert found.rounds == 0
 
 
 def test_a_tie_on_the_upper_side_flips():
