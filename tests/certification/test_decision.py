@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nnff.certification import Reason, Verdict, certify
 from nnff.certification.attack import attack, polish
-from nnff.certification.loop import _Patience
+from nnff.certification.patience import Patience
 from nnff.domain import Domain
 from nnff.network import Layer, Network
 from nnff.problem import Problem
@@ -186,7 +186,7 @@ def test_polishing_what_is_enough_already_changes_nothing():
 def test_rounds_that_stopped_at_a_point_are_no_stall_and_end_where_nothing_is_left_to_refine():
     short = SolveResult(Termination.LIMIT, "x", "1", limit=Limit.OBJECTIVE)
     whole = replace(short, termination=Termination.OPTIMAL, limit=None)
-    patience = _Patience()
+    patience = Patience()
     assert patience.height == 0.0
     patience.after(whole, moved=True, refined=True)
     assert patience.height == 0.0
