@@ -13,6 +13,7 @@ from nnff.certification import certify, certify_outputs, identical_but, local, s
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
+from nnff.learning import load_metric
 from nnff.network import Scaling, read_network
 from nnff.plugin import Kind, plugin_manager
 from nnff.question import Question
@@ -206,7 +207,7 @@ def prepare(config: Config) -> Run:
         manager.get(Kind.SOLVER, name)
     # What makes no sense is refused before anything is read.
     Question.of(config.certify.question, config.certify.threshold)
-    similar = metric(config.similarity.metric, **config.metric_parameters)
+    similar = metric(config.metric_name, **config.metric_parameters)
     if config.model.path is None:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
     dataset = _dataset(config)
@@ -339,6 +340,13 @@ def _base_ranges(config: Config, network: Network, rows: FloatArray | None) -> t
 
 def _scale(config: Config, network: Network, rows: FloatArray | None) -> Scaling:
     scale = config.similarity.scale
+    if config.metric_name == "learned" and config.similarity.file is not None:
+        if "scale" in config.similarity.model_fields_set:
+            raise ConfigError(
+                "similarity.file brings the scale that its metric was learned with; "
+                "leave similarity.scale out"
+            )
+        return load_metric(config.similarity.file).scale
     if scale == "model":
         return network.input_scaling
     if scale == "none":

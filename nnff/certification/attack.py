@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["attack", "better", "polish"]
 
 _STEPS = np.array([1.0, 0.5, 0.2, 0.05, 0.01])
+_HALVINGS = 12
 
 
 def attack(
@@ -130,7 +131,7 @@ def _search(
             x2 = x1 + d
             back = _turn(problem, x2, -d, of, rising=False)
             x1, d = x2 + back, -back
-        x1, step = _move(problem, x1, d, step, of)
+        x1, d, step = _move(problem, x1, d, step, of)
         if enough is not None:
             found = _above(problem, x1, d, enough, origin)
             if found is not None:
@@ -220,6 +221,7 @@ def _turn(
 ) -> FloatArray:
     """Frank-Wolfe step on d with a line search: the ball and the box are convex, so it stays feasible.
 
+    The ball of a metric of places need not be convex: there the trials are scaled back (`_held`).
     Towards a larger f(x' + d), or with `rising` false a smaller one.
     """
     domain, t = problem.domain, problem.coordinates.scale
@@ -229,9 +231,11 @@ def _turn(
     low, high = np.minimum(ends.min(axis=0), 0.0) * movable, np.maximum(ends.max(axis=0), 0.0) * movable
     size = np.abs(gradient).max(axis=1, keepdims=True)
     gradient = gradient / np.where(size > 0, size, 1.0)
-    goal = problem.metric.maximise(gradient, problem.epsilon, low, high) * t
+    place = problem.coordinates.apply(x1)
+    goal = problem.metric.maximise_at(place, gradient, problem.epsilon, low, high) * t
     trials = d[None] + _STEPS[:, None, None] * (goal - d)[None]
     trials = np.concatenate([d[None], trials, _stretched(problem, x1, trials)])
+    trials = _held(problem, np.broadcast_to(x1, trials.shape), trials)
     return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of, rising=rising)[2]
 
 
@@ -251,10 +255,35 @@ def _stretched(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
     return kept
 
 
+def _held(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
+    """Scale differences back, shape (trials, rows, n), until they are similar, for metrics of places.
+
+    By bisection on the true distance, which at 0 is 0; the rest of d stays on its ray.
+    """
+    if problem.metric.translation_invariant:
+        return d
+    far = ~within(problem.distance(x1, x1 + d), problem.epsilon)
+    if not far.any():
+        return d
+    place, step = x1[far], d[far]
+    low, high = np.zeros(len(step)), np.ones(len(step))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        fits = within(problem.distance(place, place + middle[:, None] * step), problem.epsilon)
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    shorter = d.copy()
+    shorter[far] = low[:, None] * step
+    return shorter
+
+
 def _move(
     problem: Problem, x1: FloatArray, d: FloatArray, step: FloatArray, of: Literal["logit", "output"]
-) -> tuple[FloatArray, FloatArray]:
-    """Projected gradient step on x' with d held: the distance does not change, and the box is known."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Projected gradient step on x' with d held: the distance does not change, and the box is known.
+
+    By a metric of places the distance does change, and d is scaled back where it has become too long.
+    Returns x', d and the next step sizes.
+    """
     domain = problem.domain
     low, high = np.maximum(domain.lower, domain.lower - d), np.minimum(domain.upper, domain.upper - d)
     direction = _place_gradient(problem, x1, d, of) * domain.width
@@ -264,10 +293,11 @@ def _move(
     trials = np.clip(x1[None] + factors * step[None, :, None] * direction[None], low, high)
     # clip raises below `low` first; where rounding made low > high keep the point.
     trials = np.where(low > high, x1[None], trials)
+    kept = _held(problem, trials, np.broadcast_to(d, trials.shape))
     what = of if problem.flip is None else "margin"
-    chosen, moved, _ = _best_of(problem, trials, np.broadcast_to(d, trials.shape), what)
+    chosen, moved, kept = _best_of(problem, trials, kept, what)
     growth = np.array([0.4, 0.7, 1.2, 2.0])[chosen]
-    return moved, np.clip(step * growth, 1e-9, 1.0)
+    return moved, kept, np.clip(step * growth, 1e-9, 1.0)
 
 
 def _place_gradient(

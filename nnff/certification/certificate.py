@@ -108,6 +108,11 @@ class MetricRecord(_Record):
     parameters: dict[str, Any] = Field(description="Constructor arguments.")
     relation: Literal["exact", "outer"] = Field(description="Whether the encoded ball is exact or larger.")
     looseness: float = Field(description="Relative excess radius of the encoded ball.")
+    excess: float = Field(
+        default=0.0,
+        description="What the cells of a smooth embedding can add: every pair of the last encoding has a "
+        "distance of at most epsilon (1 + looseness) + excess.",
+    )
     center: list[float] = Field(description="The metric acts on (x - center) / scale.")
     scale: list[float] = Field(description="See center.")
 

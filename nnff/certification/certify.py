@@ -453,7 +453,7 @@ def _certificate(
         strategy=strategy,
         trust=trust,
         question=QuestionRecord(kind=question.kind, threshold=question.threshold, flips=outcome.flips),
-        metric=metric_record(problem),
+        metric=metric_record(problem, outcome.excess),
         domain=domain_record(problem.domain),
         model=model_record(problem.network if problem.flip is None else problem.flip.model),
         sensitive_features=list(sensitive_features),

@@ -81,6 +81,8 @@ class LoopOutcome:
         Least bound that rests on our own outward-rounded arithmetic alone.
     steps
         What each tightening of ranges has bought.
+    excess
+        See `EncodingStrategy.excess`: the largest of any part.
     """
 
     reason: Reason
@@ -89,6 +91,7 @@ class LoopOutcome:
     encoded: Encoded | None = None
     last: SolveResult | None = None
     proven: float = math.inf
+    excess: float = 0.0
     steps: list[RangeStep] = field(default_factory=list)
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
@@ -181,6 +184,10 @@ def run_loop(
         elif not work.round(part):
             break
     outcome.proven = work.family.proven
+    outcome.excess = max(
+        (part.narrowing.strategy.excess for part in work.family.parts if part.narrowing is not None),
+        default=0.0,
+    )
     return outcome
 
 

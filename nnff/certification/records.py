@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["domain_record", "encoding_record", "environment_record", "metric_record", "model_record"]
 
 
-def metric_record(problem: Problem) -> MetricRecord:
-    """Describe the similarity metric, its coordinates and who provides it."""
+def metric_record(problem: Problem, excess: float) -> MetricRecord:
+    """Describe the similarity metric, its coordinates, who provides it and how loosely it was encoded."""
     metric = problem.metric
     found = plugin_manager().found(Kind.METRIC).get(metric.name)
     return MetricRecord(
@@ -30,6 +30,7 @@ def metric_record(problem: Problem) -> MetricRecord:
         parameters=metric.parameters,
         relation=metric.relation.value,
         looseness=metric.looseness,
+        excess=excess,
         center=problem.coordinates.center.tolist(),
         scale=problem.coordinates.scale.tolist(),
     )

@@ -13,6 +13,7 @@ from nnff.cli.certify_command import certify
 from nnff.cli.curve_command import curve
 from nnff.cli.demo_command import demo
 from nnff.cli.guard import EXIT_INTERNAL, EXIT_INTERRUPTED, complain
+from nnff.cli.learn_command import learn_metric
 from nnff.cli.local_command import local
 from nnff.cli.plugins_command import plugins
 
@@ -49,6 +50,7 @@ def _program(
 app.command("demo")(demo)
 app.command("certify")(certify)
 app.command("curve")(curve)
+app.command("learn-metric")(learn_metric)
 app.command("local")(local)
 app.command("plugins")(plugins)
 app.add_typer(check_command.app, name="check")

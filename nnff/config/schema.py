@@ -191,6 +191,13 @@ class SimilaritySection(_Section):
     epsilon: float | None = _key(
         None, "Pairs with distance at most epsilon are similar.", Form.NUMBER, shown="number, required", ge=0
     )
+    file: str | None = _key(
+        None,
+        "For the metric `learned` (the default if this is set): what `nnff learn-metric` wrote; it brings "
+        "its own scale.  For `embedding`: a model file whose layers compare inputs.  Relative to this file.",
+        shown="path",
+        path=True,
+    )
     scale: Annotated[str | dict[str, float], BeforeValidator(_scale)] = _key(
         "model",
         "Coordinates of the metric, which acts on (x - center) / scale: `model`, the input scaling that is "
@@ -296,7 +303,15 @@ class Config(BaseModel):
     @property
     def metric_parameters(self) -> dict[str, Any]:
         """The keys of [similarity] that belong to the metric plugin."""
-        return dict(self.similarity.model_extra or {})
+        file = self.similarity.file
+        return ({} if file is None else {"file": file}) | (self.similarity.model_extra or {})
+
+    @property
+    def metric_name(self) -> str:
+        """The metric plugin: ``learned`` where only a file is given."""
+        given = self.similarity
+        alone = given.file is not None and "metric" not in given.model_fields_set
+        return "learned" if alone else given.metric
 
     @property
     def has_data(self) -> bool:

@@ -62,6 +62,8 @@ class Encoded:
         midpoints and differences.
     cells
         Number of cells.
+    embedding_neurons
+        As `neurons`, for the embedding of the problem's metric; empty without one.
     compile_seconds
         The share of the encoding's wall time that turned the Pyomo model into matrices.
     """
@@ -73,6 +75,7 @@ class Encoded:
     columns: Mapping[Neuron, NeuronColumns] = field(default_factory=dict)
     cells: int = 0
     compile_seconds: float = 0.0
+    embedding_neurons: Callable[[FloatArray], dict[Neuron, CellPoint]] = lambda _: {}
 
     def delta(self, objective: float) -> float:
         """Turn an objective (or bound) of the minimisation into an output difference, rounded up."""

@@ -106,7 +106,13 @@ def write_copies(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> 
 
 
 def _write_ball(writer: BlockWriter, problem: Problem, ranges: InputRanges, difference: list[Any]) -> None:
-    """Hold the differences z'' - z', in the metric's coordinates, in its ball."""
+    """Hold the differences z'' - z', in the metric's coordinates, in its ball.
+
+    A metric with an embedding has no ball of differences: the strategies write it
+    (`nnff.encoding.embedding`).
+    """
+    if problem.metric.embedding is not None:
+        return
     factors = problem.network.input_scaling.scale / problem.coordinates.scale
     handles = []
     for dz, factor, radius in zip(difference, factors, ranges.radius, strict=True):

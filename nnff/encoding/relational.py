@@ -34,6 +34,9 @@ from nnff.milp.compile import Compiled, compile_model
 from nnff.ranges import difference_range, mean_range
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nnff.encoding.embedded_pair import EmbeddedPair
     from nnff.network import Activation, Network
     from nnff.problem import Problem
     from nnff.ranges import LayerRanges, Ranges
@@ -42,10 +45,13 @@ if TYPE_CHECKING:
 __all__ = [
     "HIDDEN_SIDES",
     "OUTPUT_SIDES",
+    "Written",
     "cell_sides",
     "encode_relational",
     "initial_plan",
     "needs_midpoint",
+    "tie_copies",
+    "write_activation",
 ]
 
 DIFFERENCE_SIDES: tuple[Side, ...] = (("H", 1), ("H", -1))
@@ -118,7 +124,7 @@ def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, .
 
 
 @dataclass
-class _Written:
+class Written:
     """Variables of one smooth neuron, to read its state from a solver's point."""
 
     m: Any
@@ -128,7 +134,9 @@ class _Written:
     choices: tuple[Any, ...] = ()
 
 
-def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encoded:
+def encode_relational(
+    problem: Problem, ranges: Ranges, plan: CellPlan, embedded: EmbeddedPair | None = None
+) -> Encoded:
     """Encode Problem 1 in midpoint-difference coordinates.
 
     Sound: every feasible pair that the ranges hold, ordered so that the output difference is not
@@ -144,15 +152,23 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
         Sound ranges for every neuron.
     plan
         Cells for every smooth neuron, covering its ranges (`initial_plan`).
+    embedded
+        The embedding of the problem's metric, if it has one.  Without it the encoding holds pairs at
+        any distance.
     """
     network = problem.network
     model = pyo.ConcreteModel()
     root = BlockWriter(model)
     pair = write_pair(root.child("pair"), problem, ranges.inputs)
+    inner: dict[Neuron, Written] = {}
+    if embedded is not None and embedded.shared:
+        embedded.plan = plan
+    elif embedded is not None:
+        inner = embedded.write(root.child("embedding"), pair)
     midpoints: _Handles = list(pair.midpoint)
     differences: _Handles = list(pair.difference)
     needed = needs_midpoint(network, last=problem.flip is not None)
-    written: dict[Neuron, _Written] = {}
+    written: dict[Neuron, Written] = {}
     pre: dict[Neuron, tuple[Any | None, Any]] = {}
     last = len(network.layers) - 1
     for index, (layer, known) in enumerate(zip(network.layers, ranges.layers, strict=True)):
@@ -171,13 +187,15 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
             writer, layer.weight, np.zeros(layer.n_outputs), differences, d_lower, known.difference_upper
         )
         if needed[index]:
-            _tie_copies(writer, m_handles, d_handles, known)
+            tie_copies(writer, m_handles, d_handles, known)
         for j, (m, d) in enumerate(zip(m_handles, d_handles, strict=True)):
             pre[index, j] = (m, d)
         wants_mean = index < last and needed[index + 1]
-        midpoints, differences = _activate(
+        midpoints, differences = write_activation(
             writer, layer.activation, index, m_handles, d_handles, known, plan, wants_mean, written
         )
+        if embedded is not None and embedded.shared == index + 1:
+            embedded.write_ball(root.child("embedding"), differences)
     objective = differences[0]
     if objective is None:
         objective = root.variable(0.0, 0.0)
@@ -196,15 +214,8 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
         matrix=compiled.matrix,
         factor=float(abs(network.output_scaling.scale[0])) / unit,
         pair=_pair_reader(compiled, problem, pair.midpoint, pair.difference),
-        neurons=lambda x: {
-            key: CellPoint(
-                compiled.value(x, w.m),
-                compiled.value(x, w.d),
-                compiled.value(x, w.h),
-                None if w.s is None else compiled.value(x, w.s),
-            )
-            for key, w in written.items()
-        },
+        neurons=lambda x: _cell_points(compiled, written, x),
+        embedding_neurons=lambda x: _cell_points(compiled, inner, x),
         columns={
             key: NeuronColumns(
                 None if m is None else compiled.place(m),
@@ -213,19 +224,33 @@ def encode_relational(problem: Problem, ranges: Ranges, plan: CellPlan) -> Encod
             )
             for key, (m, d) in pre.items()
         },
-        cells=sum(len(cells) for cells in plan.values()),
+        cells=sum(len(cells) for cells in plan.values()) + (0 if embedded is None else embedded.n_cells),
         compile_seconds=compiled.seconds,
     )
 
 
-def _tie_copies(writer: BlockWriter, ms: _Handles, ds: _Handles, known: LayerRanges) -> None:
+def _cell_points(
+    compiled: Compiled, written: Mapping[Neuron, Written], x: FloatArray
+) -> dict[Neuron, CellPoint]:
+    return {
+        key: CellPoint(
+            compiled.value(x, w.m),
+            compiled.value(x, w.d),
+            compiled.value(x, w.h),
+            None if w.s is None else compiled.value(x, w.s),
+        )
+        for key, w in written.items()
+    }
+
+
+def tie_copies(writer: BlockWriter, ms: _Handles, ds: _Handles, known: LayerRanges) -> None:
     """Add that the pre-activations m - D/2 and m + D/2 lie in their ranges."""
     for j, (m, d) in enumerate(zip(ms, ds, strict=True)):
         writer.row([(1.0, m), (0.5, d)], float(known.second_lower[j]), float(known.second_upper[j]))
         writer.row([(1.0, m), (-0.5, d)], float(known.first_lower[j]), float(known.first_upper[j]))
 
 
-def _activate(
+def write_activation(
     writer: BlockWriter,
     g: Activation,
     index: int,
@@ -234,7 +259,7 @@ def _activate(
     known: LayerRanges,
     plan: CellPlan,
     wants_mean: bool,  # noqa: FBT001
-    written: dict[Neuron, _Written],
+    written: dict[Neuron, Written],
 ) -> tuple[_Handles, _Handles]:
     """Couple midpoints and differences through one layer's activation."""
     if g.name == "identity":
@@ -252,7 +277,7 @@ def _activate(
             choices = write_cells(writer, (m, d), outputs, plan[index, j])
             if g.steepest is not None and ("H", -1) not in plan[index, j][0].planes:
                 _closed_form_cuts(writer, g, d, h, float(known.difference_upper[j]), known, j)
-            written[index, j] = _Written(m, d, h, s, choices)
+            written[index, j] = Written(m, d, h, s, choices)
         else:
             s_range = (float(a_lower[j]), float(a_upper[j]))
             s, h = write_piecewise_pair(writer, g, m, d, known, j, (s_range, h_range))

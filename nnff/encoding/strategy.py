@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nnff.encoding.clip import clip_plan
 from nnff.encoding.cover import cover_plan
+from nnff.encoding.embedded_pair import EmbeddedPair
+from nnff.encoding.embedding import chain_of
 from nnff.encoding.refine import refine
 from nnff.encoding.relational import encode_relational, initial_plan
 from nnff.errors import UnknownNameError
@@ -39,6 +41,14 @@ class EncodingStrategy(ABC):
     def __init__(self, problem: Problem, ranges: Ranges) -> None:
         self.problem = problem
         self.ranges = ranges
+
+    @property
+    def excess(self) -> float:
+        """What approximations of the metric's embedding can add to the distance of an encoded pair, at most.
+
+        Every pair of the current encoding is within ``epsilon (1 + looseness) + excess``.
+        """
+        return 0.0
 
     @abstractmethod
     def first_plan(self) -> Any:
@@ -100,17 +110,31 @@ class Relational(EncodingStrategy):
     name = "relational"
     takes_ranges = True
 
+    def __init__(self, problem: Problem, ranges: Ranges) -> None:
+        super().__init__(problem, ranges)
+        chain = chain_of(problem)
+        # Its cells belong to the metric, whatever the plan of the network: they are kept here.
+        self._embedded = None if chain is None else EmbeddedPair(problem, chain)
+
+    @property
+    def excess(self) -> float:
+        """See `EncodingStrategy.excess`: that of the embedding's cells."""
+        return 0.0 if self._embedded is None else self._embedded.excess
+
     def first_plan(self) -> Any:
         """Return the coarsest cells."""
         return initial_plan(self.problem, self.ranges)
 
     def encode(self, plan: Any) -> Encoded:
         """Encode with these cells."""
-        return encode_relational(self.problem, self.ranges, plan)
+        return encode_relational(self.problem, self.ranges, plan, self._embedded)
 
     def refine(self, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float) -> Any | None:
         """Split the cells in which `x` stands, where it is violated most."""
-        return refine(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+        finer = refine(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+        if self._embedded is not None and self._embedded.refine(encoded.embedding_neurons(x)):
+            return plan if finer is None else finer
+        return finer
 
     def adapt(self, known: Any, plan: Any) -> Any:
         """Clip the known cells to the ranges and fill what they leave open from the current ones."""

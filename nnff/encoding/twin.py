@@ -24,6 +24,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from nnff.encoding.affine import write_affine
+from nnff.encoding.embedding import chain_of
 from nnff.encoding.encoded import CellPoint, Encoded
 from nnff.encoding.margin import write_margin
 from nnff.encoding.objective import write_objective
@@ -52,12 +53,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nnff.encoding.cells import Neuron
+    from nnff.encoding.embedded_copies import EmbeddedCopies
     from nnff.network import Activation, Network
     from nnff.problem import Problem
     from nnff.ranges import LayerRanges, Ranges
     from nnff.values import FloatArray
 
-__all__ = ["SegmentPlan", "Twin", "encode_twin", "initial_segments", "refine_segments"]
+__all__ = [
+    "SegmentPlan",
+    "Twin",
+    "WrittenCopy",
+    "encode_twin",
+    "initial_segments",
+    "refine_segments",
+    "write_piecewise_layer",
+    "write_smooth_copy",
+]
 
 SegmentPlan = dict[tuple[int, int, int], tuple[Segment, ...]]
 """The segments of every smooth neuron by (copy, layer, index); copy 0 takes x', copy 1 takes x''."""
@@ -92,6 +103,12 @@ class Twin(EncodingStrategy):
         self._count = self.segments if segments is None else segments
         if self._count < 1:
             raise ConfigError(f"strategy 'twin' needs at least 1 segment per neuron, got {self._count}")
+        self._embedded = _embedded_copies(problem, self._count)
+
+    @property
+    def excess(self) -> float:
+        """See `EncodingStrategy.excess`: that of the embedding's segments."""
+        return 0.0 if self._embedded is None else self._embedded.excess
 
     def first_plan(self) -> Any:
         """Return equi-error segments."""
@@ -99,11 +116,21 @@ class Twin(EncodingStrategy):
 
     def encode(self, plan: Any) -> Encoded:
         """Encode with these segments."""
-        return encode_twin(self.problem, self.ranges, plan)
+        return encode_twin(self.problem, self.ranges, plan, self._embedded)
 
     def refine(self, plan: Any, encoded: Encoded, x: FloatArray, tolerance: float) -> Any | None:
         """Sharpen the segments in which `x` stands, where it is violated most."""
-        return refine_segments(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+        finer = refine_segments(self.problem.network, plan, encoded.neurons(x), tolerance=tolerance)
+        if self._embedded is not None and self._embedded.refine(encoded.embedding_neurons(x)):
+            return plan if finer is None else finer
+        return finer
+
+
+def _embedded_copies(problem: Problem, segments: int) -> EmbeddedCopies | None:
+    from nnff.encoding.embedded_copies import EmbeddedCopies  # noqa: PLC0415 - it is made of this module's parts
+
+    chain = chain_of(problem)
+    return None if chain is None else EmbeddedCopies(problem, chain, segments)
 
 
 def initial_segments(network: Network, ranges: Ranges, count: int) -> SegmentPlan:
@@ -122,14 +149,16 @@ def initial_segments(network: Network, ranges: Ranges, count: int) -> SegmentPla
 
 
 @dataclass(frozen=True)
-class _Written:
+class WrittenCopy:
     """Variables of one smooth neuron of one copy: pre-activation and output."""
 
     p: Any
     a: Any
 
 
-def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
+def encode_twin(
+    problem: Problem, ranges: Ranges, plan: SegmentPlan, embedded: EmbeddedCopies | None = None
+) -> Encoded:
     """Encode Problem 1 as two copies of the network.
 
     Sound: take a feasible pair, ordered so that f(x'') >= f(x') (before
@@ -146,12 +175,16 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
         Sound ranges for every neuron; those of differences are used for the inputs only.
     plan
         Segments for every smooth neuron of both copies, covering its range (`initial_segments`).
+    embedded
+        The embedding of the problem's metric, if it has one.  Without it the encoding holds pairs at
+        any distance.
     """
     network = problem.network
     model = pyo.ConcreteModel()
     root = BlockWriter(model)
     inputs = write_copies(root.child("pair"), problem, ranges.inputs)
-    written: dict[tuple[int, int, int], _Written] = {}
+    inner = {} if embedded is None else embedded.write(root.child("embedding"), inputs)
+    written: dict[tuple[int, int, int], WrittenCopy] = {}
     outputs: list[Any | None] = []
     for copy, handles in enumerate((inputs.first, inputs.second)):
         values: list[Any | None] = list(handles)
@@ -161,11 +194,11 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
             pre = write_affine(writer, layer.weight, layer.bias, values, known.lower, known.upper)
             if layer.activation.smooth:
                 covers = [plan[copy, index, j] for j in range(layer.n_outputs)]
-                values = _write_smooth(writer, layer.activation, pre, known, covers)
+                values = write_smooth_copy(writer, layer.activation, pre, known, covers)
                 for j, (p, a) in enumerate(zip(pre, values, strict=True)):
-                    written[copy, index, j] = _Written(p, a)
+                    written[copy, index, j] = WrittenCopy(p, a)
             else:
-                values = _write_piecewise(writer, layer.activation, pre, known)
+                values = write_piecewise_layer(writer, layer.activation, pre, known)
         outputs.append(values[0])
     terms = [(sign, a) for sign, a in zip((-1.0, 1.0), outputs, strict=True) if a is not None]
     if not terms:
@@ -185,12 +218,13 @@ def encode_twin(problem: Problem, ranges: Ranges, plan: SegmentPlan) -> Encoded:
         factor=float(abs(network.output_scaling.scale[0])) / unit,
         pair=_pair_reader(compiled, problem, inputs.first, inputs.second),
         neurons=lambda x: _neuron_points(compiled, written, x),
-        cells=sum(len(cover) for cover in plan.values()),
+        embedding_neurons=lambda x: _neuron_points(compiled, inner, x),
+        cells=sum(len(cover) for cover in plan.values()) + (0 if embedded is None else embedded.n_cells),
         compile_seconds=compiled.seconds,
     )
 
 
-def _write_smooth(
+def write_smooth_copy(
     writer: BlockWriter,
     g: Activation,
     pre: list[Any],
@@ -207,7 +241,7 @@ def _write_smooth(
     return outputs
 
 
-def _write_piecewise(
+def write_piecewise_layer(
     writer: BlockWriter, g: Activation, pre: list[Any], known: LayerRanges
 ) -> list[Any | None]:
     """Write every output of a piecewise-linear layer of one copy, exactly."""
@@ -232,7 +266,7 @@ def _pair_reader(
 
 
 def _neuron_points(
-    compiled: Compiled, written: Mapping[tuple[int, int, int], _Written], x: FloatArray
+    compiled: Compiled, written: Mapping[tuple[int, int, int], WrittenCopy], x: FloatArray
 ) -> dict[Neuron, CellPoint]:
     """Combine the two copies of every smooth neuron into midpoints and differences."""
     points: dict[Neuron, CellPoint] = {}

@@ -124,6 +124,12 @@ def _limits_of_bound(certificate: Certificate) -> list[str]:
             f"The set of similar pairs was enlarged by up to {percent(certificate.metric.looseness)} to "
             "describe it by linear rows. The certified number may be too large for that, never too small."
         )
+    if certificate.metric.excess > 0:
+        limits.append(
+            "The metric looks through a smooth network, which was approximated: pairs at a distance of up to "
+            f"{certificate.metric.excess:.3g} more than epsilon may have counted as similar. The certified "
+            "number may be too large for that, never too small."
+        )
     return limits
 
 

@@ -7,6 +7,7 @@ from nnff.similarity.ball import (
     rotation_steps,
     row_unit,
     write_ball,
+    write_norm,
 )
 from nnff.similarity.load import metric
 from nnff.similarity.metric import (
@@ -35,4 +36,5 @@ __all__ = [
     "weights_from_ranking",
     "within",
     "write_ball",
+    "write_norm",
 ]

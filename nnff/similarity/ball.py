@@ -52,6 +52,7 @@ __all__ = [
     "rotation_steps",
     "row_unit",
     "write_ball",
+    "write_norm",
 ]
 
 SMALLEST_LOOSENESS = 1e-9
@@ -201,6 +202,42 @@ def write_ball(rows: RowWriter, terms: Sequence[Form], epsilon: float, looseness
         radius *= 1 + _SLACK
         level = [_write_cone(rows, level[i : i + 2], steps, radius) for i in range(0, len(level), 2)]
     return ball_looseness(len(live), steps)
+
+
+def write_norm(rows: RowWriter, terms: Sequence[Form], most: float, looseness: float) -> Form:
+    """Write rows about ``|v|_2`` itself, where it is at most `most`, and return it as a linear form N.
+
+    The tree of `write_ball` without a bound at its root: every point has values of the auxiliary variables
+    with
+    ``N <= |v|_2 (1 + 1e-12)``, and wherever the rows hold ``|v|_2 <= N (1 + looseness)``.
+
+    Parameters
+    ----------
+    rows, terms, looseness
+        As for `write_ball`.
+    most
+        Finite and positive.
+
+    Returns
+    -------
+    Pairs of coefficient and variable; none if every form is zero.
+    """
+    magnitudes = [largest_magnitude(rows, form) for form in terms]
+    live = [(form, size) for form, size in zip(terms, magnitudes, strict=True) if size > 0]
+    if not live:
+        return []
+    unit = row_unit(most)
+    radius = most / unit * (1 + _SLACK)
+    steps = rotation_steps(len(live), looseness)
+    level = []
+    for form, size in live:
+        reach = min(size / unit, radius)
+        scaled = [(coefficient / unit, variable) for coefficient, variable in form]
+        level.append((_write_magnitude(rows, scaled, reach), reach))
+    while len(level) > 1:
+        radius *= 1 + _SLACK
+        level = [_write_cone(rows, level[i : i + 2], steps, radius) for i in range(0, len(level), 2)]
+    return [(unit, level[0][0])]
 
 
 def _depth(dimension: int) -> int:

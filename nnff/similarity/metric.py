@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from nnff.network import Network
     from nnff.similarity.rows import RowWriter, Variable
     from nnff.values import FloatArray
 
@@ -55,7 +56,25 @@ class Metric(ABC):
     """The name it is registered under."""
 
     translation_invariant: ClassVar[bool] = True
-    """Whether ``distance(x, y)`` depends on ``y - x`` only."""
+    """Whether ``distance(x, y)`` depends on ``y - x`` only.
+
+    If not, `encode`, `difference_bound`, `distance` of 0 and `maximise` still speak of differences: the
+    first two of those between any two inputs, `maximise` of those from the origin.
+    """
+
+    @property
+    def embedding(self) -> Network | None:
+        """phi, for a metric ``d(x, y) = base(phi(x), phi(y))`` with a network phi that is not linear.
+
+        Encodings then write phi for both inputs of a pair and give the differences of its outputs to
+        `base`, instead of those of the inputs to `encode`.  None for all other metrics.
+        """
+        return None
+
+    @property
+    def base(self) -> Metric:
+        """The metric on the outputs of `embedding`, one of differences and bound; else the metric itself."""
+        return self
 
     @property
     def looseness(self) -> float:
@@ -64,8 +83,13 @@ class Metric(ABC):
 
     @property
     def relation(self) -> Relation:
-        """Whether `encode` writes the ball itself or a set that holds it: whether the looseness is 0."""
-        return Relation.EXACT if self.looseness == 0 else Relation.OUTER
+        """Whether the ball itself is encoded or a set that holds it: whether the looseness is 0.
+
+        A smooth `embedding` is covered by cells, which are outer as well; how much they add depends on the
+        cells, and encodings compute it (`nnff.encoding.embedding`).
+        """
+        smooth = self.embedding is not None and any(g.activation.smooth for g in self.embedding.layers)
+        return Relation.OUTER if smooth or self.looseness > 0 else Relation.EXACT
 
     @property
     @abstractmethod
@@ -95,7 +119,8 @@ class Metric(ABC):
 
         Returns
         -------
-        Distances, shape (...).
+        Distances, shape (...); infinite for inputs that are not similar however large epsilon
+        is, because a feature must match exactly.
         """
 
     @abstractmethod
@@ -111,6 +136,21 @@ class Metric(ABC):
         epsilon
             Radius, finite and not negative.
         """
+
+    def encode_distance(
+        self, rows: RowWriter, difference: Sequence[Variable], most: float
+    ) -> tuple[Sequence[tuple[float, Variable]], float] | None:
+        """Write rows about the distance itself, where it is at most `most`; optional, for sums of metrics.
+
+        Returns
+        -------
+        A linear form N and a number s, such that every difference d with ``d_fair <= most`` has values of the
+        auxiliary variables with ``N <= d_fair (1 + 1e-12) + s``, and wherever the rows hold
+        ``d_fair <= N (1 + looseness)``, up to s.  s covers rounding and is tiny.  None if the metric
+        offers no such rows.
+        """
+        del rows, difference, most
+        return None
 
     @abstractmethod
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
@@ -152,6 +192,26 @@ class Metric(ABC):
         -------
         Differences, shape (rows, n).
         """
+
+    def maximise_at(
+        self,
+        place: FloatArray,
+        gradient: FloatArray,
+        epsilon: float,
+        lower: FloatArray,
+        upper: FloatArray,
+    ) -> FloatArray:
+        """Return differences d with a large ``gradient . d``: each place + d is similar to its place.
+
+        Parameters
+        ----------
+        place
+            Coordinates, shape (rows, n).
+        gradient, epsilon, lower, upper
+            As for `maximise`, which is the same thing for metrics of differences.
+        """
+        del place
+        return self.maximise(gradient, epsilon, lower, upper)
 
 
 def within(distance: FloatArray, epsilon: float) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -12,7 +12,7 @@ from nnff.domain import Domain
 from nnff.errors import SimilarityError
 from nnff.network import Layer, Network
 from nnff.problem import Problem
-from nnff.similarity import EPSILON_TOLERANCE, Relation
+from nnff.similarity import EPSILON_TOLERANCE, Metric, Relation
 from nnff.testing.metric_subject import Ball, MetricSubject, check
 from nnff.testing.outcome import SkipCheck
 
@@ -90,11 +90,17 @@ def check_distance_shapes(subject: MetricSubject) -> None:
 
 @check
 def check_distance_axioms(subject: MetricSubject) -> None:
-    """Give distances that are finite, not negative, symmetric, and 0 between equal inputs."""
+    """Give distances that are numbers or infinite, not negative, symmetric, and 0 between equal inputs."""
     rng, distance = subject.rng("axioms"), subject.metric.distance
     x, y = rng.normal(scale=3, size=(2, 64, subject.n))
     forth, back = np.asarray(distance(x, y)), np.asarray(distance(y, x))
-    assert np.isfinite(forth).all(), f"a distance is {forth[~np.isfinite(forth)][0]}"
+    assert not np.isnan(forth).any(), "a distance is nan"
+    matched = subject.settled(x) - subject.settled(y)
+    finite = np.asarray(distance(np.zeros_like(x), matched))
+    assert np.isfinite(finite).all(), (
+        f"a distance is {finite[~np.isfinite(finite)][0]}, "
+        "although no feature differs that difference_bound always pins"
+    )
     assert (forth >= 0).all(), f"a distance is negative: {forth.min()}"
     assert (np.asarray(distance(x, x)) == 0).all(), "equal inputs are at a distance that is not 0"
     assert np.allclose(forth, back, rtol=1e-9, atol=0), (
@@ -116,12 +122,33 @@ def check_translation(subject: MetricSubject) -> None:
 
 @check
 def check_looseness_declared(subject: MetricSubject) -> None:
-    """Declare a finite looseness, which is 0 exactly if the relation is EXACT."""
+    """Declare a finite looseness, which is 0 exactly if the relation is EXACT or an embedding is smooth."""
     loose, relation = subject.metric.looseness, subject.metric.relation
     assert isinstance(relation, Relation), f"the relation is {relation!r}"
     assert math.isfinite(loose), f"the looseness is {loose}: how much larger the rows are must be known"
     assert loose >= 0, f"the looseness is {loose}: rows smaller than the ball make certificates false"
+    inner = subject.metric.embedding
+    if inner is not None and any(layer.activation.smooth for layer in inner.layers):
+        assert relation is Relation.OUTER, f"the embedding is smooth, and the relation is {relation}"
+        return
     assert (loose == 0) == (relation is Relation.EXACT), f"the relation is {relation}, the looseness {loose}"
+
+
+@check
+def check_embedding(subject: MetricSubject) -> None:
+    """Measure by a base metric of differences between the embedding's outputs, if there is an embedding."""
+    metric, inner = subject.metric, subject.metric.embedding
+    if inner is None:
+        assert metric.base == metric, "a metric without an embedding has a base that is not itself"
+        return
+    assert inner.n_inputs == subject.n, f"the embedding takes {inner.n_inputs} inputs, not {subject.n}"
+    assert metric.base.translation_invariant, "the base metric is not one of differences"
+    x, y = subject.rng("embedding").normal(scale=2, size=(2, 64, subject.n))
+    through = np.asarray(metric.base.distance(inner.forward(x), inner.forward(y)))
+    assert np.allclose(through, metric.distance(x, y), rtol=1e-9, atol=0), (
+        "the distance is not that of the base metric between the embedding's outputs"
+    )
+    assert metric.looseness == metric.base.looseness, "the looseness is not that of the base metric"
 
 
 @check
@@ -153,7 +180,9 @@ def check_encode_is_no_looser(subject: MetricSubject) -> None:
     loose = subject.metric.looseness
     for ball in subject.balls:
         _, _, points = subject.maxima(ball)
-        reached = subject.length(points)
+        # What a solver's tolerance leaves of a feature that must match exactly is no difference.
+        hair = np.abs(points) <= LP_TOLERANCE * ball.box
+        reached = subject.length(np.where(hair, subject.settled(points), points))
         allowed = ball.epsilon * (1 + loose) * (1 + LP_TOLERANCE) + _resolution(subject, ball)
         worst = int(reached.argmax())
         assert reached[worst] <= allowed, (
@@ -229,10 +258,28 @@ def check_maximise_is_feasible(subject: MetricSubject) -> None:
         assert found.shape == gradient.shape, f"the result has shape {found.shape}, not {gradient.shape}"
         inside = (found >= lower) & (found <= upper)
         assert inside.all(), f"a coordinate leaves its box: {float(found[~inside][0])!r} ({ball})"
-        if subject.metric.translation_invariant:
-            far = float(subject.length(found).max())
-            limit = ball.epsilon * (1 + EPSILON_TOLERANCE)
-            assert far <= limit, f"a result is at distance {far:.12g} ({ball})"
+        far = float(subject.length(found).max())
+        limit = ball.epsilon * (1 + EPSILON_TOLERANCE)
+        assert far <= limit, f"a result is at distance {far:.12g} ({ball})"
+
+
+@check
+def check_maximise_at_is_feasible(subject: MetricSubject) -> None:
+    """Stay similar to the place and in the box when maximising from anywhere, for metrics of places."""
+    if type(subject.metric).maximise_at is Metric.maximise_at:
+        assert subject.metric.translation_invariant, "a metric of places must say how to maximise at a place"
+        return
+    for ball in subject.balls:
+        rng = subject.rng(f"maximise at {ball}")
+        gradient = subject.directions(4, rng)
+        place = rng.normal(scale=2, size=gradient.shape)
+        lower, upper = ball.box_rows(len(gradient))
+        found = np.asarray(subject.metric.maximise_at(place, gradient, ball.epsilon, lower, upper))
+        assert found.shape == gradient.shape, f"the result has shape {found.shape}, not {gradient.shape}"
+        assert ((found >= lower) & (found <= upper)).all(), f"a result leaves the box ({ball})"
+        far = float(np.asarray(subject.metric.distance(place, place + found)).max())
+        limit = ball.epsilon * (1 + EPSILON_TOLERANCE)
+        assert far <= limit, f"a result is at distance {far:.12g} from its place ({ball})"
 
 
 @check
@@ -242,10 +289,13 @@ def check_maximise_gets_somewhere(subject: MetricSubject) -> None:
         gradient = subject.directions(6, subject.rng(f"uphill {ball}"))
         found = np.asarray(subject.metric.maximise(gradient, ball.epsilon, *ball.box_rows(len(gradient))))
         gain = (found * gradient).sum(axis=1)
-        axes = subject.shrunk(np.diag(ball.box), ball.epsilon)
+        # Either way along each coordinate: a metric of places may see the two differently.
+        single = np.concatenate([np.diag(ball.box), -np.diag(ball.box)])
+        axes = subject.shrunk(single, ball.epsilon)
         # Some multiple of the best single coordinate's gain is what anybody can reach.
-        easy = (np.abs(gradient) * np.diagonal(axes)).max(axis=1)
-        short = gain < 0.1 * easy
+        easy = (gradient @ axes.T).max(axis=1)
+        # What a computed distance of 0 hides is no gain.
+        short = gain < 0.1 * easy - 1e-12 * np.abs(gradient) @ ball.box
         assert not short.any(), (
             f"gradient . d is {_first(gain, short):.6g}; "
             f"moving one coordinate gives {_first(easy, short):.6g} "
@@ -263,7 +313,7 @@ def _bounds(subject: MetricSubject, forms: np.ndarray, ball: Ball) -> np.ndarray
 def _resolution(subject: MetricSubject, ball: Ball) -> float:
     """Return the distance that a solver's tolerances can amount to: 1e-8 of the box's extent."""
     corners = subject.rng("corners").choice([-1.0, 1.0], size=(16, subject.n)) * ball.box
-    return 1e-8 * float(subject.length(corners).max())
+    return 1e-8 * float(subject.length(subject.settled(corners)).max())
 
 
 def _first(values: np.ndarray, where: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from nnff.testing.rows import MatrixRows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nnff.values import FloatArray
+    from nnff.values import BoolArray, FloatArray
 
     Check = Callable[["MetricSubject"], None]
 
@@ -139,6 +139,16 @@ class MetricSubject:
         """Return the distance of each difference, shape (rows, n), from 0."""
         return np.asarray(self.metric.distance(np.zeros_like(differences), differences))
 
+    @cached_property
+    def matched(self) -> BoolArray:
+        """Mask of features that must be equal however large epsilon is, as the metric's own bound has it."""
+        bound = self.metric.difference_bound(np.eye(self.n), 1.0, np.ones(self.n))
+        return np.asarray(np.asarray(bound) == 0)
+
+    def settled(self, differences: FloatArray) -> FloatArray:
+        """Return the differences, with those removed that an exact match does not allow."""
+        return np.where(self.matched, 0.0, differences)
+
     def shrunk(self, differences: FloatArray, epsilon: float) -> FloatArray:
         """Move each difference towards 0 until its distance is at most epsilon, and barely so."""
         low, high = np.zeros(len(differences)), np.ones(len(differences))
@@ -157,8 +167,10 @@ class MetricSubject:
         for epsilon in _EPSILONS:
             axes = self.shrunk(np.eye(self.n) * _FARTHEST, epsilon)
             extent = np.abs(np.diagonal(axes))
-            # Coordinates that the metric does not see, or sees only when they are equal.
-            extent = np.where((extent == 0) | (extent >= _FARTHEST), 1.0, extent)
+            # Coordinates that the metric does not see, or sees only when they are equal; at radius 0
+            # what a computed distance of 0 hides is no extent either.
+            nowhere = (extent == 0) | (extent >= _FARTHEST) | (epsilon == 0)
+            extent = np.where(nowhere, 1.0, extent)
             found.append(Ball(epsilon, 4 * extent, "wide"))
             found.append(Ball(epsilon, rng.uniform(0.2, 1, self.n) * extent, "tight"))
             if self.n > 1:
@@ -180,11 +192,13 @@ class MetricSubject:
     def similar(self, ball: Ball, count: int, rng: np.random.Generator) -> FloatArray:
         """Return differences in the ball and the box, most of them on the boundary; shape (rows, n)."""
         # In units of the box, to touch it first; a pinned coordinate stays at 0.
-        units = np.where(ball.box > 0, self.directions(count, rng), 0.0)
+        units = np.where(ball.box > 0, self.settled(self.directions(count, rng)), 0.0)
         largest = np.abs(units).max(axis=1, keepdims=True)
         scaled = units / np.where(largest > 0, largest, 1.0) * ball.box
         extreme = self.extreme(rng.normal(size=(count, self.n)), ball)
-        return np.concatenate([self.shrunk(scaled, ball.epsilon), extreme])
+        # Single features are tried whatever the metric's bound says of them.
+        single = np.diag(ball.box)
+        return np.concatenate([self.shrunk(scaled, ball.epsilon), self.shrunk(single, ball.epsilon), extreme])
 
     def extreme(self, gradient: FloatArray, ball: Ball) -> FloatArray:
         """Return what the metric itself calls extreme, as far as it lies in the ball and the box."""

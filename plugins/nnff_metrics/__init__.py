@@ -21,4 +21,24 @@ def nnff_metrics() -> list[PluginSpec]:
             "nnff_metrics.mahalanobis:Mahalanobis",
             "sqrt(difference' S difference), S positive semi-definite",
         ),
+        PluginSpec(
+            "embedding",
+            "nnff_metrics.embedding:embedding",
+            "any base metric between linear images, or between outputs of a network's first layers",
+        ),
+        PluginSpec(
+            "learned",
+            "nnff_metrics.learned:Learned",
+            "a metric that `nnff learn-metric` learned from data, with the record of how",
+        ),
+        PluginSpec(
+            "tolerance",
+            "nnff_metrics.tolerance:Tolerance",
+            "largest difference / tolerance; 0: exact match, inf: free",
+        ),
+        PluginSpec(
+            "composite",
+            "nnff_metrics.composite:Composite",
+            "a metric of its own for each group of features; exact match or free for others",
+        ),
     ]

@@ -9,9 +9,10 @@ so only their evaluation is rounded outward, not the search for the multiplier:
 * p = 1, for ``lam >= 0``: ``lam eps + sum_i max(0, |w_i| - lam theta_i) r_i``;
 * p = 2, with ``c_i = |w_i| / sqrt(theta_i)``, ``q_i = sqrt(theta_i) r_i / eps`` and ``s > 0``:
   ``eps (1 / (2 s) + sum_i max over 0 <= v <= q_i of (c_i v - v^2 / (2 s)))``;
-* p = inf separates: ``sum_i |w_i| min(r_i, eps / theta_i)``.
+* p = inf separates: ``sum_i |w_i| min(r_i, eps / theta_i)``;
+* any other p: `nnff_metrics.lp_power`.
 
-The best multiplier comes from sorting the points at which coordinates reach their
+For p = 1 and p = 2 the best multiplier comes from sorting the points at which coordinates reach their
 box, so there is no iteration.  Everything is vectorised over the linear forms.
 """
 
@@ -20,6 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from nnff_metrics.lp_power import bound_power, fill_power
 
 if TYPE_CHECKING:
     from nnff.values import FloatArray, IntArray
@@ -37,7 +40,7 @@ def upper_bound(
     Parameters
     ----------
     p
-        1, 2 or ``math.inf``.
+        From 1 to ``math.inf``.
     weights
         theta, shape (n,), not negative.
     forms
@@ -64,6 +67,8 @@ def upper_bound(
             ball = _bound_1(theta, size, room, epsilon)
         elif p == 2:  # noqa: PLR2004
             ball = _bound_2(theta, size, room, epsilon)
+        elif p < np.inf:
+            ball = bound_power(p, theta, size, room, epsilon)
         else:
             ball = (size * np.minimum(room, epsilon / theta)).sum(axis=1)
     # fmin passes over a bound that overflow has spoilt.
@@ -106,6 +111,8 @@ def largest_point(
                 found = _fill_1(theta, c, r, epsilon)
             elif p == 2:  # noqa: PLR2004
                 found = _fill_2(theta, c, r, epsilon)
+            elif p < np.inf:
+                found = fill_power(p, theta, c, r, epsilon)
             else:
                 found = epsilon / theta
         # Whatever rounding did, the box is kept.

@@ -16,6 +16,7 @@ from nnff.similarity import (
     checked_looseness,
     rotation_steps,
     write_ball,
+    write_norm,
 )
 from nnff.values import ContentValue, FloatArray, frozen_array
 from nnff_metrics.ellipsoid import box_bound, dual_bound, search
@@ -52,7 +53,8 @@ class Mahalanobis(ContentValue, Metric):
     S is factored once, ``S = L L'``, and from then on L is the truth: the distance is
     ``|L' (y - x)|_2``, and the rows, bounds and attack directions are about the same L.
     It differs from S by a few roundings of S's largest eigenvalue.  Eigenvalues that are zero
-    up to rounding are dropped; what lies in their directions is unconstrained, as it is in S.
+    up to rounding, below 32 n 2^-53 times the largest, are dropped; what lies in their directions is
+    unconstrained, as it is in S.  That is sound whatever the true rank: a dropped direction only adds pairs.
 
     Parameters
     ----------
@@ -166,6 +168,18 @@ class Mahalanobis(ContentValue, Metric):
             return
         # The looseness that is reported: forms that cannot move must not make the ball looser.
         write_ball(rows, forms, _sum_up(radius, noise), self.looseness or self.requested_looseness)
+
+    def encode_distance(
+        self, rows: RowWriter, difference: Sequence[Variable], most: float
+    ) -> tuple[Sequence[tuple[float, Variable]], float]:
+        """Write the norm of L' d; see `Metric.encode_distance`."""
+        reach = np.array([max(abs(bound) for bound in rows.bounds(d)) for d in difference])
+        slack = _sum_up(0.0, 2 * self._noise(reach))
+        forms = [
+            [(float(entry), d) for entry, d in zip(column, difference, strict=True) if entry != 0]
+            for column in self.factor.T
+        ]
+        return write_norm(rows, forms, most + slack, self.looseness or self.requested_looseness), slack
 
     def difference_bound(self, weights: FloatArray, epsilon: float, radius: FloatArray) -> FloatArray:
         """Bound linear forms by weak duality (`nnff_metrics.ellipsoid`); see `Metric.difference_bound`."""

@@ -234,6 +234,6 @@ def test_a_broken_plugin_is_reported_and_the_rest_works(nnff):
 
 def test_commands_are_all_there():
     assert {command.name for command in app.registered_commands} == {
-        "certify", "curve", "demo", "local", "plugins",
+        "certify", "curve", "demo", "learn-metric", "local", "plugins",
     }  # fmt: skip
     assert [group.name for group in app.registered_groups] == ["check", "bench"]

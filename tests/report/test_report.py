@@ -304,6 +304,9 @@ def test_an_outer_metric_says_how_loose_it_is(certificate, page):
     assert words in page(render_report(certificate())).text
     exact = certificate().metric.model_copy(update={"looseness": 0.0, "relation": "exact"})
     assert words not in page(render_report(certificate(metric=exact))).text
+    smooth = certificate().metric.model_copy(update={"excess": 0.25})
+    assert "up to 0.25 more than epsilon" in page(render_report(certificate(metric=smooth))).text
+    assert "more than epsilon may" not in page(render_report(certificate(metric=exact))).text
     enumerated = certificate(strategy="exhaustive", trust=Trust.EXHAUSTIVE)
     assert words not in page(render_report(enumerated)).text
 

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from nnff.errors import PluginError, SimilarityError, UnknownNameError
+from nnff.network import Layer, Network
 from nnff.similarity import Metric, Relation
 from nnff.testing import Status, all_ok
 from nnff.testing.metrics import MetricConformance, check_metric, metric_demands
+from nnff_metrics.network_embedding import NetworkEmbedding
+from nnff_metrics.tolerance import Tolerance
 from nnff_metrics.weighted_lp import WeightedLp
 
 frozen = dataclass(frozen=True, eq=False, init=False)
@@ -305,6 +308,60 @@ def outcomes(kind, p):
     # Sharpness is claimed only by the one metric whose mistake is not to have it.
     sharpness = 1e-2 if kind is BoundIsTheBox else None
     return check_metric(kind(p, [1.0, 0.5, 2.0]), ("a", "b", "c"), sharpness=sharpness)
+
+
+@frozen
+class FromTheOrigin(NetworkEmbedding):
+    def maximise_at(self, place, gradient, epsilon, lower, upper):
+        return super().maximise(gradient, epsilon, lower, upper)
+
+    def maximise(self, gradient, epsilon, lower, upper):
+        return super().maximise_at(np.zeros_like(gradient), gradient, epsilon, lower, upper)
+
+
+@frozen
+class OtherBase(NetworkEmbedding):
+    @property
+    def base(self):
+        return WeightedLp("inf").bind(("phi0", "phi1"))
+
+
+@frozen
+class CallsItselfInvariant(NetworkEmbedding):
+    translation_invariant = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "checks"),
+    [
+        (NetworkEmbedding, set()),
+        (FromTheOrigin, {"maximise_at_is_feasible"}),
+        (OtherBase, {"embedding"}),
+        (CallsItselfInvariant, {"translation", "encode_is_no_looser"}),
+    ],
+)
+def test_a_mistake_of_a_metric_of_places_is_caught_by_its_check(kind, checks):
+    rng = np.random.default_rng(0)
+    phi = Network((Layer(rng.normal(size=(2, 2)), rng.normal(size=2), "tanh"),))
+    found = check_metric(kind(phi, base={"p": 1}))
+    assert {outcome.name for outcome in found if outcome.status is Status.FAILED} == checks
+
+
+def test_a_metric_that_mistakes_an_exact_match_is_caught():
+    class Forgets(Tolerance):
+        def encode(self, rows, difference, epsilon):
+            Tolerance([1.0, 1.0]).encode(rows, difference, epsilon)
+
+    class Claims(Tolerance):
+        def difference_bound(self, weights, epsilon, radius):
+            return super().difference_bound(weights, epsilon, radius * [1.0, 0.0])
+
+    for kind, tolerances, check in (
+        (Forgets, [1.0, 0.0], "encode_is_no_looser"),
+        (Claims, [1.0, 1.0], "difference_bound_holds"),
+    ):
+        failed = {outcome.name for outcome in check_metric(kind(tolerances)) if not outcome.status.ok}
+        assert check in failed
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from nnff.testing.metrics import MetricConformance
 from nnff.testing.rows import MatrixRows
 from nnff_metrics.weighted_lp import WeightedLp
 
+POWERS = st.sampled_from([1, 1.01, 1.5, 2, 3, 7.5, 40, "inf"])
 NAMES = ("age", "income", "sex", "years")
 BOSTON = tuple("CRIM ZN INDUS CHAS NOX RM AGE DIS RAD TAX PTRATIO B LSTAT".split())  # noqa: SIM905
 RANKED = "RM LSTAT INDUS NOX CRIM AGE DIS TAX PTRATIO ZN RAD CHAS".split()  # noqa: SIM905
@@ -44,6 +45,21 @@ class TestKitL2Fine(MetricConformance):
 
 class TestKitL2OfOneFeature(MetricConformance):
     metric = WeightedLp(2, [0.0, 2.0])
+    sharpness = 1e-6
+
+
+class TestKitL3(MetricConformance):
+    metric = WeightedLp(3, [1.0, 0.5, 0.0, 2.0])
+    sharpness = 1e-6
+
+
+class TestKitNearL1(MetricConformance):
+    metric = WeightedLp(1.1, [1.0, 30.0, 0.2], looseness=1e-4)
+    sharpness = 1e-6
+
+
+class TestKitL20(MetricConformance):
+    metric = WeightedLp(20.5, [1.0, 1e-3])
     sharpness = 1e-6
 
 
@@ -167,7 +183,7 @@ def test_the_founding_experiment_has_1092_similar_pairs(boston):
     assert int((made.distance(scaled[first], scaled[second]) <= 0.3).sum()) == 1092
 
 
-@given(st.sampled_from([1, 2, "inf"]), st.integers(1, 6), st.floats(0, 1e3), st.integers(0, 2**32 - 1))
+@given(POWERS, st.integers(1, 6), st.floats(0, 1e3), st.integers(0, 2**32 - 1))
 def test_maximisers_are_similar_and_in_the_box(p, n, epsilon, seed):
     rng = np.random.default_rng(seed)
     made = WeightedLp(p, rng.choice([0.0, 1.0, 3.7, 1e-6], size=n)).bind(tuple(f"x{i}" for i in range(n)))
@@ -180,9 +196,9 @@ def test_maximisers_are_similar_and_in_the_box(p, n, epsilon, seed):
     assert ((found * gradient).sum(axis=1) >= 0).all()
 
 
-@pytest.mark.parametrize("p", [0, 3, 0.5, -1, math.nan, "two", None, True, "-inf"])
+@pytest.mark.parametrize("p", [0, 0.999, 0.5, -1, math.nan, "two", None, True, "-inf"])
 def test_unsupported_p(p):
-    with pytest.raises(SimilarityError, match=r"supported are 1, 2 and 'inf'"):
+    with pytest.raises(SimilarityError, match=r"it must be a number of at least 1, or 'inf'"):
         WeightedLp(p)
 
 
