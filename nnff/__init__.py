@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         local,
         sensitivity,
     )
-    from nnff.domain import Domain
+    from nnff.domain import Domain, LinearRows, PlausibleRegion, plausible_region
     from nnff.errors import NnffError
     from nnff.network import Layer, Network, Scaling, read_network
     from nnff.problem import Problem
@@ -45,10 +45,12 @@ __all__ = [
     "Curve",
     "Domain",
     "Layer",
+    "LinearRows",
     "Memory",
     "Metric",
     "Network",
     "NnffError",
+    "PlausibleRegion",
     "Problem",
     "Question",
     "Scaling",
@@ -59,6 +61,7 @@ __all__ = [
     "largest_epsilon",
     "local",
     "metric",
+    "plausible_region",
     "read_network",
     "sensitivity",
     "weights_from_ranking",
@@ -70,10 +73,12 @@ _HOME = {
     "Curve": "nnff.certification",
     "Domain": "nnff.domain",
     "Layer": "nnff.network",
+    "LinearRows": "nnff.domain",
     "Memory": "nnff.certification",
     "Metric": "nnff.similarity",
     "Network": "nnff.network",
     "NnffError": "nnff.errors",
+    "PlausibleRegion": "nnff.domain",
     "Problem": "nnff.problem",
     "Question": "nnff.question",
     "Scaling": "nnff.network",
@@ -84,6 +89,7 @@ _HOME = {
     "largest_epsilon": "nnff.certification",
     "local": "nnff.certification",
     "metric": "nnff.similarity",
+    "plausible_region": "nnff.domain",
     "read_network": "nnff.network",
     "sensitivity": "nnff.certification",
     "weights_from_ranking": "nnff.similarity",

@@ -16,6 +16,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DomainError",
+    "MissingExtraError",
     "ModelError",
     "NnffError",
     "PluginConflictError",
@@ -83,6 +84,13 @@ class ConfigError(NnffError):
     """A configuration file, flag or environment variable is wrong."""
 
     code = "config"
+
+
+class MissingExtraError(NnffError):
+    """An optional library is not installed."""
+
+    code = "missing-extra"
+    exit_code = 4
 
 
 class PluginError(NnffError):

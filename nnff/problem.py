@@ -139,8 +139,8 @@ class Problem(ContentValue):
             np.eye(len(width)), self.epsilon_outward, width / scale * (1 + 1e-15)
         )
         raw = np.minimum(ball * scale * (1 + 1e-15), width)
-        # Differences of integers are integers.
-        return frozen_array(np.where(domain.integer, np.floor(raw * (1 + 1e-12)), raw))
+        # Differences of integers are integers, those of levels are differences of levels.
+        return frozen_array(domain.steps_within(raw))
 
     @property
     def epsilon_outward(self) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnff.certification import certify, certify_outputs, identical_but, local, sensitivity
 from nnff.datasets import Dataset, load_dataset, read_csv
-from nnff.domain import Domain, feature_indices
+from nnff.domain import Domain, feature_indices, plausible_region
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
 from nnff.learning import load_metric
 from nnff.network import Scaling, read_network
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nnff.solver import SolveControl
     from nnff.values import FloatArray
 
-__all__ = ["Run", "prepare"]
+__all__ = ["Run", "dataset_of", "prepare"]
 
 _T = TypeVar("_T")
 
@@ -90,6 +90,33 @@ class Run:
     def units(self) -> Mapping[str, str]:
         """Unit by feature and output name, as far as the data set tells."""
         return {} if self.dataset is None else self.dataset.units
+
+    def within(self, coverage: float) -> Run:
+        """Return the same run over a plausible region, learned from its data.
+
+        The region leaves alone what domain.plausible_without names, by default the sensitive attributes.
+
+        Parameters
+        ----------
+        coverage
+            Share of the rows that the region holds at least.
+
+        Raises
+        ------
+        ConfigError
+            If there is no data.
+        """
+        if self.rows is None:
+            raise ConfigError(
+                "domain.plausible learns a region from data, but there is none; "
+                "set data.name or data.path (--data)"
+            )
+        names = self.network.feature_names
+        without = self.config.domain.plausible_without
+        if without is None:
+            without = [name for name in self.sensitive_features if name in names]
+        region = plausible_region(self.rows, coverage, without=without, feature_names=names)
+        return replace(self, domain=self.domain.with_region(region))
 
     def certify(
         self,
@@ -210,7 +237,7 @@ def prepare(config: Config) -> Run:
     similar = metric(config.metric_name, **config.metric_parameters)
     if config.model.path is None:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
-    dataset = _dataset(config)
+    dataset = dataset_of(config)
     started = time.perf_counter()
     chosen = config.model.output_index
     network = read_network(
@@ -229,7 +256,7 @@ def prepare(config: Config) -> Run:
         if sensitive is None and dataset is not None:
             sensitive = dataset.sensitive_features
         similar = identical_but(sensitive or (), network.feature_names)
-    return Run(
+    run = Run(
         config=config,
         network=network,
         domain=_domain(config, network, rows),
@@ -239,9 +266,11 @@ def prepare(config: Config) -> Run:
         rows=rows,
         started=started,
     )
+    return run if config.domain.plausible is None else run.within(config.domain.plausible)
 
 
-def _dataset(config: Config) -> Dataset | None:
+def dataset_of(config: Config) -> Dataset | None:
+    """Read the data that a configuration names, if it names any."""
     data = config.data
     if data.path is not None:
         return read_csv(
@@ -317,7 +346,16 @@ def _domain(config: Config, network: Network, rows: FloatArray | None) -> Domain
                 f"outside [{low[index]:g}, {high[index]:g}]"
             )
         low[index] = high[index] = value
-    return Domain.from_box(low, high, integer=asked.integer, immutable=asked.immutable, feature_names=names)
+    return Domain.from_box(
+        low,
+        high,
+        integer=asked.integer,
+        immutable=asked.immutable,
+        feature_names=names,
+        constraints=asked.rows or None,
+        one_hot=asked.one_hot,
+        ordinal={names[index]: levels for index, (_, levels) in _by_index(asked.ordinal, names)},
+    )
 
 
 def _base_ranges(config: Config, network: Network, rows: FloatArray | None) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from nnff.domain import Domain
+from nnff.domain import Domain, LinearRows
 from nnff.network import Layer, Network, Scaling
 from nnff.network import activation as known_activation
 from nnff.problem import Problem
@@ -76,6 +76,51 @@ class Lab:
         return Domain(low, high, whole, kept)
 
     @staticmethod
+    def rich_domain(
+        rng: np.random.Generator, *, continuous: int | None = None, rows: int | None = None, whole: int = 3
+    ) -> Domain:
+        """Return a domain of everything: continuous, integer, ordinal and one-hot features under linear rows.
+
+        Rows are bounds, or now and then an equation, that points of the box satisfy, so it is never empty.
+        """
+        loose = int(rng.integers(0, 3)) if continuous is None else continuous
+        kinds = ["continuous"] * loose
+        kinds += rng.choice(["integer", "ordinal"], size=rng.integers(0 if loose else 1, 3)).tolist()
+        kinds = rng.permutation(kinds).tolist()
+        group = int(rng.choice([0, 2, 3]))
+        n = len(kinds) + group
+        low, high = np.zeros(n), np.ones(n)
+        ordinal = []
+        for i, kind in enumerate(kinds):
+            low[i] = rng.integers(-2, 2) if kind == "integer" else rng.uniform(-2, 1)
+            high[i] = low[i] + (rng.integers(0, whole) if kind == "integer" else rng.uniform(0.5, 3))
+            if kind == "ordinal":
+                ordinal.append((i, tuple((low[i] + np.cumsum(rng.uniform(0.2, 1, 3))).tolist())))
+                high[i] = low[i] + 4
+        integer = np.array([kind == "integer" for kind in kinds] + [False] * group)
+        parts = {
+            "one_hot": (tuple(range(n - group, n)),) if group else (),
+            "ordinal": tuple(ordinal),
+        }
+        immutable = rng.random(n) < 0.15
+        box = Domain(low, high, integer, immutable, **parts)
+        count = int(rng.integers(0, 4)) if rows is None else rows
+        if not count:
+            return box
+        matrix = rng.normal(size=(count, n)) * (rng.random((count, n)) < 0.7)
+        matrix[np.arange(count), rng.integers(0, n, count)] = 1.0
+        # One point satisfies all rows; the others of the sample tell how wide they are.
+        values = box.sample(40, rng) @ matrix.T
+        spread = np.quantile(values, [0.25, 0.75], axis=0)
+        lower = np.where(rng.random(count) < 0.8, np.minimum(spread[0], values[0]), -np.inf)
+        upper = np.where(
+            np.isinf(lower) | (rng.random(count) < 0.6), np.maximum(spread[1], values[0]), np.inf
+        )
+        if rng.random() < 0.2:
+            lower[0] = upper[0] = values[0, 0]
+        return Domain(low, high, integer, immutable, rows=LinearRows(matrix, lower, upper), **parts)
+
+    @staticmethod
     def metric(rng: np.random.Generator, n: int) -> Metric:
         """Return a weighted l_p metric, with a free feature now and then."""
         weights = np.where(rng.random(n) < 0.2, 0.0, rng.uniform(0.3, 3, n))
@@ -90,16 +135,38 @@ class Lab:
         most_neurons: int = 4,
         gain: float = 1.5,
         integer: float = 0.25,
+        domain: Domain | None = None,
     ) -> Problem:
-        """Return a random problem: scalings, domain, metric, its coordinates and epsilon are drawn too."""
+        """Return a random problem: scalings, metric, its coordinates, epsilon and `domain` are drawn too."""
+        if domain is not None:
+            n_inputs = domain.n_features
         n = int(rng.integers(1, 4)) if n_inputs is None else n_inputs
         hidden = [int(k) for k in rng.integers(1, most_neurons + 1, len(activations) - 1)]
         network = self.network(rng, [n, *hidden, 1], activations, gain=gain, scaled=bool(rng.random() < 0.5))
         own_coordinates = self.scaling(rng, n) if rng.random() < 0.4 else None
         epsilon = float(rng.choice([0.0, 1e-3, 0.1, 0.4, 2.0]))
-        return Problem(
-            network, self.domain(rng, n, integer=integer), self.metric(rng, n), epsilon, own_coordinates
+        if domain is None:
+            domain = self.domain(rng, n, integer=integer)
+        return Problem(network, domain, self.metric(rng, n), epsilon, own_coordinates)
+
+    @staticmethod
+    def rich_pairs(problem: Problem, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return feasible pairs of any domain: equal ones, near ones, any that the metric admits."""
+        domain = problem.domain
+        first = domain.sample(count, rng)
+        step = (
+            rng.normal(size=first.shape) * domain.width * rng.choice([0.0, 0.05, 0.5, 2.0], size=(count, 1))
         )
+        near = domain.nearest(first + step * (rng.random(first.shape) < 0.5), partner=first)
+        # A difference that is too long, shortened where that is possible at all.
+        distance = problem.distance(first, near)
+        share = np.minimum(1.0, problem.epsilon / np.maximum(distance, 1e-300))[:, None]
+        short = np.where(domain.discrete, near, first + share * (near - first))
+        moved = domain.nearest(first + share * (near - first), partner=first)
+        first = np.concatenate([first] * 4)
+        second = np.concatenate([first[:count], near, short, moved])
+        good = problem.admits(first, second)
+        return first[good], second[good]
 
     @staticmethod
     def pairs(problem: Problem, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from nnff.certification.discrete_search import discrete_search
 from nnff.certification.witness import best_witness, repair, seen_by_metric
 from nnff.similarity import within
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["attack", "better", "polish"]
 
+_STARTS = 192
+
+_EARLY = 2
+"""Steps (one for each input) after which discrete features are rounded and moved for the first time."""
+
+_STRIDE = 0.3
+"""Share of the ranges that a step along the gradient goes at most."""
+
 _STEPS = np.array([1.0, 0.5, 0.2, 0.05, 0.01])
 _HALVINGS = 12
 
@@ -31,7 +40,7 @@ def attack(
     *,
     rng: np.random.Generator,
     data: FloatArray | None = None,
-    starts: int = 192,
+    starts: int | None = None,
     iterations: int = 60,
     stop: Callable[[], bool] = lambda: False,
     enough: float | None = None,
@@ -47,7 +56,7 @@ def attack(
     data
         Raw rows to start from as well, shape (rows, n).
     starts
-        Number of starting points.
+        Number of starting points; default 192, or 64 where rows or groups make every step dearer.
     iterations
         Steps per start.
     stop
@@ -60,6 +69,8 @@ def attack(
     The best replayed pair, or None if no start led to a feasible one (x' = x''
     is always feasible, so this is rare).
     """
+    if starts is None:
+        starts = _STARTS if problem.domain.is_box else _STARTS // 3
     points = problem.domain.sample(starts, rng)
     if data is not None and len(data):
         chosen = rng.choice(len(data), size=min(starts // 2, len(data)), replace=False)
@@ -120,9 +131,13 @@ def _search(
     only x' can still step back.
     """
     step = np.full(len(x1), 0.25)
+    early: Witness | None = None
     for iteration in range(iterations):
         if stop():
             break
+        if iteration == _EARLY and not problem.domain.is_box and problem.domain.discrete.any():
+            # Steps under groups and rows are dear, and single moves alone bring much: once before time is up.
+            early = _rounded(problem, x1, d, stop, origin)
         # Where the output saturates its gradient vanishes; the logit's does not.
         of: Literal["logit", "output"] = "logit" if iteration < iterations // 4 else "output"
         if iteration % 2 == 0:
@@ -136,15 +151,28 @@ def _search(
             found = _above(problem, x1, d, enough, origin)
             if found is not None:
                 return found
-    x2 = x1 + d
-    best = best_witness(problem, x1, x2, origin)
-    if problem.domain.integer.any():
+    return better(early, _rounded(problem, x1, d, stop, origin))
+
+
+def _rounded(
+    problem: Problem, x1: FloatArray, d: FloatArray, stop: Callable[[], bool], origin: str
+) -> Witness | None:
+    """Return the best pair after discrete features have been rounded, by single moves from there."""
+    best = best_witness(problem, x1, x1 + d, origin)
+    discrete = problem.domain.discrete
+    if discrete.any():
         # Rounding x' and x'' apart can break similarity; truncating their difference seldom does.
         base = problem.domain.nearest(x1)
         short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
-        best = better(best, best_witness(problem, base, base + short, origin))
+        changes = [short]
+        if not problem.domain.is_box or problem.domain.ordinal:
+            # What the metric does not see may be rounded apart; or nothing discrete differs.
+            unseen = np.where(discrete & seen_by_metric(problem), 0.0, x1 + d - base)
+            changes += [unseen, np.where(discrete, 0.0, d)]
+        for change in changes:
+            best = better(best, best_witness(problem, base, base + change, origin))
         if best is not None:
-            best = _integer_search(problem, best, stop)
+            best = discrete_search(problem, best, stop)
     return best
 
 
@@ -175,11 +203,11 @@ def _search_around(
             if found is not None:
                 return found
     best = best_witness(problem, *anchor.pair(held + d), origin)
-    if problem.domain.integer.any():
+    if problem.domain.discrete.any():
         short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
         best = better(best, best_witness(problem, *anchor.pair(held + short), origin))
         if best is not None:
-            best = _integer_search(problem, best, stop)
+            best = discrete_search(problem, best, stop)
     return best
 
 
@@ -233,10 +261,34 @@ def _turn(
     gradient = gradient / np.where(size > 0, size, 1.0)
     place = problem.coordinates.apply(x1)
     goal = problem.metric.maximise_at(place, gradient, problem.epsilon, low, high) * t
-    trials = d[None] + _STEPS[:, None, None] * (goal - d)[None]
+    goals = [goal]
+    if not domain.is_box:
+        # Along rows the way to a corner of the box is seldom the best; the gradient itself leads along them.
+        uphill = gradient / t * domain.width
+        size = np.abs(uphill).max(axis=1, keepdims=True)
+        uphill = _STRIDE * uphill / np.where(size > 0, size, 1.0) * domain.width
+        goals = [_into_domain(problem, x1, d, end) for end in (goal, d + uphill)]
+    trials = np.concatenate([d[None] + _STEPS[:, None, None] * (end - d)[None] for end in goals])
     trials = np.concatenate([d[None], trials, _stretched(problem, x1, trials)])
     trials = _held(problem, np.broadcast_to(x1, trials.shape), trials)
     return _best_of(problem, np.broadcast_to(x1, trials.shape), trials, of, rising=rising)[2]
+
+
+def _into_domain(problem: Problem, x1: FloatArray, d: FloatArray, goal: FloatArray) -> FloatArray:
+    """Move the ends of differences to where the rows hold, and shorten what then is too long.
+
+    x' satisfies the rows, so every difference between none and one that ends inside does too.
+    """
+    domain = problem.domain
+    moved = domain.towards(x1 + d, x1 + goal, held=domain.immutable) - x1
+    distance = problem.distance(x1, x1 + moved)
+    factor = np.where(
+        distance > problem.epsilon, problem.epsilon / np.where(distance > 0, distance, 1.0), 1.0
+    )
+    moved = moved * factor[:, None]
+    fits = within(problem.distance(x1, x1 + moved), problem.epsilon)
+    kept: FloatArray = np.where(fits[:, None], moved, d)
+    return kept
 
 
 def _stretched(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
@@ -250,6 +302,11 @@ def _stretched(problem: Problem, x1: FloatArray, d: FloatArray) -> FloatArray:
     factor = np.where(distance > 0, problem.epsilon / np.where(distance > 0, distance, 1.0), 1.0)
     longer = np.where(seen_by_metric(problem), d * factor[..., None], d)
     longer = np.clip(longer, domain.lower - x1, domain.upper - x1)
+    if not domain.is_box:
+        shape = longer.shape
+        every = np.broadcast_to(x1, shape).reshape(-1, shape[-1])
+        near, far = (every + part.reshape(every.shape) for part in (d, longer))
+        longer = (domain.towards(near, far, held=domain.immutable, straight=True) - every).reshape(shape)
     fits = within(problem.distance(np.broadcast_to(x1, d.shape), x1 + longer), problem.epsilon)
     kept: FloatArray = np.where(fits[..., None], longer, d)
     return kept
@@ -293,6 +350,8 @@ def _move(
     trials = np.clip(x1[None] + factors * step[None, :, None] * direction[None], low, high)
     # clip raises below `low` first; where rounding made low > high keep the point.
     trials = np.where(low > high, x1[None], trials)
+    if not domain.is_box:
+        trials = np.stack([x1, *(domain.towards(x1, trial, d) for trial in trials[1:])])
     kept = _held(problem, trials, np.broadcast_to(d, trials.shape))
     what = of if problem.flip is None else "margin"
     chosen, moved, kept = _best_of(problem, trials, kept, what)
@@ -321,19 +380,3 @@ def _best_of(
     chosen = np.argmax(values if rising else -values, axis=0)
     pick = np.arange(rows)
     return chosen, x1[chosen, pick], d[chosen, pick]
-
-
-def _integer_search(problem: Problem, witness: Witness, stop: Callable[[], bool]) -> Witness:
-    """Step single integer features of x', of x'' or of both, up or down, while that helps."""
-    n = problem.domain.n_features
-    moves = np.concatenate([np.eye(n), -np.eye(n)])[np.tile(problem.domain.integer, 2)]
-    none = np.zeros_like(moves)
-    change1 = np.concatenate([moves, none, moves])
-    change2 = np.concatenate([none, moves, moves])
-    while not stop():
-        x1, x2 = np.array(witness.x1), np.array(witness.x2)
-        trial = best_witness(problem, x1 + change1, x2 + change2, witness.origin)
-        if trial is None or trial.delta <= witness.delta + abs(witness.delta) * 1e-12:
-            break
-        witness = trial
-    return witness

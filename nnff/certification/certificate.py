@@ -26,6 +26,8 @@ __all__ = [
     "QuestionRecord",
     "RangeStep",
     "Reason",
+    "RegionRecord",
+    "RowRecord",
     "SolverRun",
     "Strategy",
     "Trust",
@@ -117,6 +119,27 @@ class MetricRecord(_Record):
     scale: list[float] = Field(description="See center.")
 
 
+class RowRecord(_Record):
+    """A linear row that both inputs of a pair satisfy, raw units."""
+
+    name: str
+    terms: dict[str, float] = Field(description="Coefficient by feature; 0 for the others.")
+    lower: Extended
+    upper: Extended
+
+
+class RegionRecord(_Record):
+    """A plausible region learned from data."""
+
+    coverage: float = Field(description="Share of the data rows that was to lie inside.")
+    reached: float = Field(description="Share that does.")
+    data_rows: int = Field(description="Number of data rows it was learned from.")
+    data: str = Field(description="SHA-256 of those rows.")
+    outside: list[int] = Field(description="Numbers of the data rows outside, from zero.")
+    without: list[str] = Field(description="Features that it leaves alone.")
+    rows: list[RowRecord] = Field(description="Its bounds.")
+
+
 class DomainRecord(_Record):
     """The input domain, raw units."""
 
@@ -126,6 +149,26 @@ class DomainRecord(_Record):
     integer: list[str] = Field(description="Features that take whole numbers only.")
     immutable: list[str] = Field(description="Features that are equal in both inputs of a pair.")
     points: int | None = Field(description="Number of points of a finite domain, else null.")
+    rows: list[RowRecord] = Field(
+        default_factory=list, description="Linear rows given, which both inputs of a pair satisfy."
+    )
+    row_tolerance: float = Field(
+        default=0.0, description="Share of a row's size over the box by which it may be violated."
+    )
+    one_hot: list[list[str]] = Field(
+        default_factory=list, description="Groups of features of which exactly one is 1."
+    )
+    ordinal: dict[str, list[float]] = Field(
+        default_factory=dict, description="Levels of the features that take nothing else."
+    )
+    region: RegionRecord | None = Field(
+        default=None, description="The plausible region that both inputs of a pair lie in; null for none."
+    )
+
+    @property
+    def noun(self) -> str:
+        """What sentences call it."""
+        return "domain" if self.region is None else "plausible region"
 
 
 class ModelRecord(_Record):
@@ -264,6 +307,9 @@ class Certificate(_Record):
     delta_upper: Extended = Field(description="Certified: no pair differs by more.")
     delta_data: float | None = Field(description="Largest difference over similar pairs of data rows.")
     data_pairs: int | None = Field(description="Number of similar pairs of data rows.")
+    delta_data_inside: float | None = Field(
+        default=None, description="As delta_data, over the rows that the domain holds."
+    )
     gap: Extended = Field(description="(delta_upper - delta_lower) / max(delta_lower, tiny).")
     closed_form: Extended = Field(description="The bound that costs no solve.")
     strategy: str
@@ -330,7 +376,7 @@ class Certificate(_Record):
         unit, lower = self.measured, rounded_down(self.delta_lower)
         upper = rounded_up(self.delta_upper)
         real = f"a real pair differs by {lower}" if self.delta_lower > 0 else "no pair that differs was found"
-        pair = f"two inputs in the domain with distance at most {plain(self.epsilon)}"
+        pair = f"two inputs in the {self.domain.noun} with distance at most {plain(self.epsilon)}"
         if self.verdict is Verdict.CERTIFIED and self.delta is not None:
             return f"No {pair} differ by more than {plain(self.delta)} in {unit} (certified: {upper})."
         if self.verdict is Verdict.VIOLATED and self.delta is not None:

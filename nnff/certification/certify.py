@@ -300,9 +300,9 @@ def _data_pairs(run: _Run, rows: Any) -> DataPairs | None:
     began = time.perf_counter()
     run.bracket.tick("data")
     found = compare_data_pairs(run.problem, rows, stop=run.stopped)
-    if found is not None and found.first is not None and found.second is not None:
-        pair = rows[[found.first, found.second]]
+    if found is not None and found.first_inside is not None and found.second_inside is not None:
         # Rows outside the domain count for delta_data, not as witnesses.
+        pair = rows[[found.first_inside, found.second_inside]]
         if run.problem.admits(pair[:1], pair[1:])[0]:
             run.bracket.show(best_witness(run.problem, pair[:1], pair[1:], "data"), "a pair of data rows")
     run.phases["data"] = time.perf_counter() - began
@@ -394,7 +394,7 @@ def _exhaust(run: _Run) -> LoopOutcome:
     run.bracket.prove(found.delta_upper, "the enumeration")
     seconds = {"enumerate": time.perf_counter() - began}
     if found.complete:
-        detail = f"all {found.pairs:,} similar pairs of {run.problem.domain.n_points:,} points were compared"
+        detail = f"all {found.pairs:,} similar pairs of {found.points:,} points were compared"
         flips = None if run.problem.flip is None else found.flips
         if flips is not None:
             detail += f", of which {flips:,} lie on different sides of the threshold"
@@ -448,6 +448,7 @@ def _certificate(
         delta_upper=upper,
         delta_data=None if pairs is None or math.isinf(pairs.delta) else pairs.delta,
         data_pairs=None if pairs is None else pairs.pairs,
+        delta_data_inside=None if pairs is None or math.isinf(pairs.inside) else pairs.inside,
         gap=relative_gap(bracket.lower, upper),
         closed_form=closed,
         strategy=strategy,

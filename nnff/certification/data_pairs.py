@@ -33,12 +33,19 @@ class DataPairs:
         Number of unordered pairs of different rows within epsilon.
     first, second
         Row numbers of the worst pair, or None.
+    inside
+        The largest over pairs of rows that the domain holds; 0 without one.
+    first_inside, second_inside
+        Row numbers of that pair, or None.
     """
 
     delta: float
     pairs: int
     first: int | None = None
     second: int | None = None
+    inside: float = 0.0
+    first_inside: int | None = None
+    second_inside: int | None = None
 
 
 def compare_data_pairs(
@@ -47,7 +54,7 @@ def compare_data_pairs(
     """Compare every pair of rows, block by block.
 
     Immutable features must agree; rows outside the domain are compared too,
-    because they occur.
+    because they occur, and looked at once more without.
 
     Parameters
     ----------
@@ -72,7 +79,8 @@ def compare_data_pairs(
         )
     outputs = problem.answers(rows)
     frozen = rows[:, problem.domain.immutable]
-    best, pairs, where = -np.inf, 0, (None, None)
+    held = problem.domain.contains(rows)
+    every, inside, pairs = _Worst(), _Worst(), 0
     step = max(1, _BLOCK_ELEMENTS // max(1, count * n))
     for begin in range(0, count, step):
         if stop():
@@ -86,9 +94,26 @@ def compare_data_pairs(
         similar &= np.arange(count - begin)[None, :] > np.arange(similar.shape[0])[:, None]
         pairs += int(similar.sum())
         gaps = np.where(similar, problem.compare(outputs[block, None], outputs[None, begin:]), -np.inf)
+        every.see(gaps, begin)
+        if not held.all():
+            gaps[~(held[block, None] & held[None, begin:])] = -np.inf
+        inside.see(gaps, begin)
+    return DataPairs(
+        max(every.gap, problem.least), pairs, *every.rows, max(inside.gap, problem.least), *inside.rows
+    )
+
+
+@dataclass
+class _Worst:
+    """The largest gap seen, and between which rows."""
+
+    gap: float = -np.inf
+    rows: tuple[int | None, int | None] = (None, None)
+
+    def see(self, gaps: FloatArray, begin: int) -> None:
+        """Look at the gaps of a block, whose first row and first column are row `begin`; -inf for no pair."""
         place = int(np.argmax(gaps))
-        if gaps.flat[place] > best:
-            best = float(gaps.flat[place])
+        if gaps.flat[place] > self.gap:
+            self.gap = float(gaps.flat[place])
             i, j = np.unravel_index(place, gaps.shape)
-            where = (begin + int(i), begin + int(j))  # type: ignore[assignment]
-    return DataPairs(max(float(best), problem.least), pairs, *where)
+            self.rows = (begin + int(i), begin + int(j))

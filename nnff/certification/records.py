@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnff.certification.certificate import DomainRecord, EncodingRecord, MetricRecord, ModelRecord
+from nnff.certification.certificate import (
+    DomainRecord,
+    EncodingRecord,
+    MetricRecord,
+    ModelRecord,
+    RegionRecord,
+    RowRecord,
+)
+from nnff.domain import ROW_TOLERANCE
 from nnff.plugin import Kind, plugin_manager
 
 if TYPE_CHECKING:
-    from nnff.domain import Domain
+    from nnff.domain import Domain, LinearRows
     from nnff.encoding import Encoded
     from nnff.network import Network
     from nnff.problem import Problem
@@ -46,6 +54,40 @@ def domain_record(domain: Domain) -> DomainRecord:
         integer=names[domain.integer].tolist(),
         immutable=names[domain.immutable].tolist(),
         points=domain.n_points,
+        rows=_row_records(domain.rows, domain.feature_names),
+        row_tolerance=0.0 if domain.constraints is None else ROW_TOLERANCE,
+        one_hot=[names[list(group)].tolist() for group in domain.one_hot],
+        ordinal={domain.feature_names[index]: list(levels) for index, levels in domain.ordinal},
+        region=_region_record(domain),
+    )
+
+
+def _row_records(rows: LinearRows | None, names: tuple[str, ...]) -> list[RowRecord]:
+    if rows is None:
+        return []
+    return [
+        RowRecord(
+            name=name,
+            terms={names[i]: float(row[i]) for i in np.flatnonzero(row)},
+            lower=float(low),
+            upper=float(high),
+        )
+        for name, row, low, high in zip(rows.names, rows.matrix, rows.lower, rows.upper, strict=True)
+    ]
+
+
+def _region_record(domain: Domain) -> RegionRecord | None:
+    region = domain.region
+    if region is None:
+        return None
+    return RegionRecord(
+        coverage=region.coverage,
+        reached=region.reached,
+        data_rows=region.count,
+        data=region.data,
+        outside=list(region.outside),
+        without=list(region.without),
+        rows=_row_records(region.rows, domain.feature_names),
     )
 
 

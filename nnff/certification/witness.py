@@ -24,9 +24,8 @@ DOUBLE_ROUNDOFF = 2.0**-53
 def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Move candidate pairs into the domain and the ball, as little as is easy.
 
-    Both inputs are clipped and rounded into the domain, immutable features of
-    the second and continuous ones that no similar pair differs in are set to those of the first, and a
-    difference that is too long
+    Both inputs are moved into the domain, the second with the immutable features of the first and with its
+    continuous ones that no similar pair differs in, and a difference that is too long
     is scaled down by bisection: first only in the continuous coordinates that
     the metric sees, then in all continuous ones.
 
@@ -48,26 +47,35 @@ def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray
         second, first, good = repair(mirrored, x2, x1)
         return first, second, good
     first = domain.nearest(x1 if anchor is None else np.broadcast_to(anchor.row, np.shape(x1)))
-    second = domain.nearest(x2)
+    second = domain.nearest(x2, partner=first)
     # A solver's tolerance leaves a hair between continuous features that may not differ at all.
-    pinned = ~domain.integer & (problem.radius == 0)
-    second = np.where(domain.immutable | pinned, first, second)
+    pinned = ~domain.discrete & (problem.radius == 0)
+    second = np.where(pinned, first, second)
     good = problem.admits(first, second)
-    continuous = ~domain.integer
+    continuous = ~domain.discrete
     for moving in (continuous & seen_by_metric(problem), continuous):
-        rows = np.flatnonzero(~good)
-        if not len(rows) or not moving.any():
-            continue
-        base, goal = first[rows], second[rows]
-        low, high = np.zeros(len(rows)), np.ones(len(rows))
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            trial = np.where(moving, base + middle[:, None] * (goal - base), goal)
-            fits = problem.admits(base, trial)
-            low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-        second[rows] = np.where(moving, base + low[:, None] * (goal - base), goal)
+        second = _shortened(problem, first, second, good, moving)
         good = problem.admits(first, second)
     return first, second, good
+
+
+def _shortened(
+    problem: Problem, first: FloatArray, second: FloatArray, good: BoolArray, moving: BoolArray
+) -> FloatArray:
+    """Shorten the differences of pairs that are not good, in the features that may move, by bisection."""
+    rows = np.flatnonzero(~good)
+    if not len(rows) or not moving.any():
+        return second
+    base, goal = first[rows], second[rows]
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        trial = np.where(moving, base + middle[:, None] * (goal - base), goal)
+        fits = problem.admits(base, trial)
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    result = second.copy()
+    result[rows] = np.where(moving, base + low[:, None] * (goal - base), goal)
+    return result
 
 
 def seen_by_metric(problem: Problem) -> BoolArray:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from nnff.certification.certificate import RegionRecord
     from nnff.certification.sensitivity import Sensitivity
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "print_files",
     "print_pair",
     "print_sensitivity",
+    "region_line",
     "solver_line",
 ]
 
@@ -80,6 +82,8 @@ def print_answer(
     elif certificate.verdict is Verdict.UNDECIDED:
         sentence.stylize("bold yellow", 0, len("Undecided"))
     print_text(console, sentence)
+    if certificate.domain.region is not None:
+        print_text(console, Text(region_line(certificate.domain.region), style="dim"))
     console.print()
     console.print(bounds_table(certificate, units=units))
     if certificate.witness is not None:
@@ -121,6 +125,16 @@ def bounds_table(certificate: Certificate, *, units: Mapping[str, str] | None = 
         table.add_row("delta", str(shown(certificate.delta)), unit, "asked for")
     table.add_row("gap", gap_text(certificate.gap), "", certificate.reason.value)
     return table
+
+
+def region_line(region: RegionRecord) -> str:
+    """Say what the plausible region is."""
+    line = (
+        f"The domain is a plausible region: {len(region.rows)} rows learned from data, which hold "
+        f"{percent(region.reached)} of {region.data_rows:,} data rows"
+    )
+    left = ", ".join(region.without)
+    return f"{line}; they leave {left} alone." if left else f"{line}."
 
 
 def gap_text(gap: float) -> str:

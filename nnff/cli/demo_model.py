@@ -100,6 +100,7 @@ source = "data"                # the smallest box that holds every row
 # Only CHAS (0 or 1) must be whole.  RAD and TAX are whole in the data, but they are an index and a
 # rate: leaving them continuous makes the domain larger, so the bound still holds.
 integer = ["CHAS"]
+# plausible = 0.99             # only inputs like the data's: a region that holds 99 % of its rows
 
 [similarity]
 metric = "weighted-lp"

@@ -9,7 +9,9 @@ from rich.text import Text
 
 from nnff.cli.answer import gap_text, print_files, print_pair, solver_line
 from nnff.cli.console import plain_table, print_text
-from nnff.report.numbers import at_least, at_most, duration
+from nnff.report.neighbours import neighbourhood
+from nnff.report.numbers import at_least, at_most, duration, percent
+from nnff.report.region import explained_words, within_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from nnff.certification import Certificate
     from nnff.cli.demo_command import Answers
     from nnff.cli.demo_model import DemoModel
     from nnff.run import Run
@@ -76,6 +79,11 @@ def print_story(
     say(_contrast(answers))
     say()
     print_text(console, _moral(answers))
+    if answers.region is not None:
+        say()
+        print_text(console, explained_words(main, within_box(main, answers.region)))
+        for certificate, where in ((main, "box"), (answers.region, "region")):
+            print_text(console, Text(_nearest(certificate, run, where), style="dim"))
     if main.witness is not None:
         say()
         print_pair(console, main, units=run.units)
@@ -90,8 +98,9 @@ def print_story(
 
 
 def _contrast(answers: Answers) -> object:
-    """Draw the four numbers on one axis."""
+    """Draw all numbers on one axis."""
     main, free = answers.main, answers.free
+    region = None if answers.region is None else within_box(main, answers.region)
     table = plain_table()
     table.add_column(style="bold")
     table.add_column(width=_BAR)
@@ -118,6 +127,15 @@ def _contrast(answers: Answers) -> object:
         str(at_most(main.delta_upper)),
         f"certified, gap {gap_text(main.gap)}",
     )
+    if region is not None:
+        held = region.domain.region
+        assert held is not None
+        table.add_row(
+            "plausible",
+            bar(region.delta_lower, "cyan"),
+            str(at_least(region.delta_lower)),
+            f"where {percent(held.reached)} of the data lies, at most {at_most(region.delta_upper)}",
+        )
     if free is not None and free is not main:
         table.add_row(
             "B alone",
@@ -143,6 +161,19 @@ def _moral(answers: Answers) -> str:
             f", and no pair goes beyond {math.ceil(10 * main.delta_upper / main.delta_data) / 10:g} times"
         )
     return f"The data shows {at_least(main.delta_data, 3)}. A real pair reaches {times:g} times that{beyond}."
+
+
+def _nearest(certificate: Certificate, run: Run, where: str) -> str:
+    """Say how far the worst pair is from rows of the data."""
+    near = None if run.frame is None else neighbourhood(certificate, run.frame)
+    if near is None:
+        return f"In the {where} no pair was found."
+    ways = " and ".join(
+        f"{part.nearest[0].distance} from row {part.nearest[0].label}" for part in near.inputs
+    )
+    return (
+        f"The worst pair in the {where} lies {ways}, in {near.unit} (typical between rows: {near.typical})."
+    )
 
 
 def _sensitive(answers: Answers) -> str:

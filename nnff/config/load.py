@@ -27,14 +27,6 @@ ENVIRONMENT_PREFIX = "NNFF_"
 # Starts like a key of [data], but says where the tests and data sets find files.
 _OTHER_VARIABLES = frozenset({"NNFF_DATA_HOME"})
 
-# Described in the design, not built yet: better refused by name than called unknown.
-_NOT_YET = {
-    "domain.one_hot": (
-        "one-hot groups are not supported by this version; make the category one integer feature, "
-        "or leave the key out and the columns vary on their own, which is a larger domain and so still sound"
-    ),
-}
-
 # How pydantic's words read in a sentence for users of TOML.
 _PLAIN = {
     "Input should be": "it must be",
@@ -154,8 +146,6 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, _Setting]:
 def _checked_key(dotted: str, origin: str) -> tuple[str, str]:
     """Split ``"section.key"`` and refuse what does not exist, with the nearest name that does."""
     section, dot, key = dotted.partition(".")
-    if dotted in _NOT_YET:
-        raise ConfigError(f"{origin}: {_NOT_YET[dotted]}")
     if section not in SECTIONS:
         raise ConfigError(f"{origin}: there is no section {section!r}; {_hint(section, SECTIONS)}")
     if not (dot and key):

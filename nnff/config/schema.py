@@ -56,6 +56,15 @@ def _output(value: Any) -> Any:
     return value
 
 
+def _optional_features(value: Any) -> Any:
+    """Accept a list of names and zero-based indices, or nothing."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        raise ValueError("it must be a list of feature names or zero-based indices")  # noqa: TRY004
+    return _features(value)
+
+
 def _scale(value: Any) -> Any:
     """Accept a known word or a table of positive numbers."""
     words = ("model", "none", "standard", "minmax")
@@ -89,6 +98,34 @@ def _ranges(value: Any) -> dict[str, tuple[float, float]]:
             raise ValueError(f"the range of {name} must be two numbers, [lower, upper]")
         result[str(name)] = (float(pair[0]), float(pair[1]))
     return result
+
+
+def _groups(value: Any) -> list[list[int | str]]:
+    """Accept a list of lists of features."""
+    if not isinstance(value, list | tuple) or not all(isinstance(group, list | tuple) for group in value):
+        raise ValueError('it must be a list of groups of features, such as [["red", "green", "blue"]]')
+    return [_features(group) for group in value]
+
+
+def _levels(value: Any) -> dict[str, list[float]]:
+    """Accept a table of lists of numbers by feature."""
+    if not isinstance(value, dict):
+        raise ValueError("it must be a table of levels by feature, such as { grade = [1, 2.5, 4] }")  # noqa: TRY004
+    for name, levels in value.items():
+        if not isinstance(levels, list | tuple) or not all(
+            isinstance(level, int | float) and not isinstance(level, bool) for level in levels
+        ):
+            raise ValueError(f"the levels of {name} must be a list of numbers")
+    return {str(name): [float(level) for level in levels] for name, levels in value.items()}
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    """Accept a list of tables; what they hold is checked with the features at hand."""
+    if not isinstance(value, list | tuple) or not all(isinstance(row, dict) for row in value):
+        raise ValueError(
+            "it must be a list of rows, such as [{ terms = { age = 1, experience = -1 }, lower = 16 }]"
+        )
+    return [dict(row) for row in value]
 
 
 def _engine(value: Any) -> Any:
@@ -179,6 +216,41 @@ class DomainSection(_Section):
         "Features that have one value, such as `{ age = 40 }`.",
         Form.TABLE,
         shown="table of numbers",
+    )
+    one_hot: Annotated[list[list[int | str]], BeforeValidator(_groups)] = _key(
+        [],
+        'Groups of features of which exactly one is 1 and the others are 0, such as `[["red", "blue"]]`.',
+        Form.TABLE,
+        shown="list of lists of names or indices",
+    )
+    ordinal: Annotated[dict[str, list[float]], BeforeValidator(_levels)] = _key(
+        {},
+        "Features that take one of a list of levels, such as `{ grade = [1, 2.5, 4] }`.",
+        Form.TABLE,
+        shown="table of lists of numbers",
+    )
+    rows: Annotated[list[dict[str, Any]], BeforeValidator(_rows)] = _key(
+        [],
+        "Linear rows that each input of a pair satisfies, such as "
+        "`[{ terms = { age = 1, experience = -1 }, lower = 16 }]`; `lower`, `upper` or both, and a `name`.",
+        Form.TABLE,
+        shown="list of tables",
+    )
+    plausible: float | None = _key(
+        None,
+        "Learn a plausible region from the data that holds at least this share of its rows, such as 0.99; "
+        "both inputs of a pair lie in it.",
+        Form.NUMBER,
+        shown="number",
+        gt=0,
+        le=1,
+    )
+    plausible_without: Annotated[list[int | str] | None, BeforeValidator(_optional_features)] = _key(
+        None,
+        "Features that the plausible region leaves alone; default: the sensitive attributes, so that their "
+        "correlations with other features do not forbid counterfactuals.  `[]` for none.",
+        Form.LIST,
+        shown="list of names or indices",
     )
 
 

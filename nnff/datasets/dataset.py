@@ -36,6 +36,8 @@ class Dataset:
         Columns that are sensitive attributes.
     integer
         Columns that take whole numbers only.
+    one_hot
+        Groups of columns of which exactly one is 1 in every row.
     units
         Unit per column, the target included; columns without one are left out.
     description
@@ -50,6 +52,7 @@ class Dataset:
     target_name: str = ""
     sensitive_features: tuple[str, ...] = ()
     integer: tuple[str, ...] = ()
+    one_hot: tuple[tuple[str, ...], ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     licence: str = ""

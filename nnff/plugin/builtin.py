@@ -30,4 +30,20 @@ def nnff_datasets() -> list[PluginSpec]:
         PluginSpec(
             "boston", "nnff.datasets.boston:load_boston", "Boston housing, 506 rows", requires=("mlxtend",)
         ),
+        PluginSpec(
+            "diabetes",
+            "nnff.datasets.diabetes:load_diabetes",
+            "Diabetes progression, 442 rows",
+            requires=("sklearn",),
+        ),
+        PluginSpec(
+            "german",
+            "nnff.datasets.german:load_german",
+            "German credit, 1,000 rows; from NNFF_DATA_HOME",
+        ),
+        PluginSpec(
+            "adult",
+            "nnff.datasets.adult:load_adult",
+            "Adult census income, 45,222 rows; from NNFF_DATA_HOME",
+        ),
     ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnff.errors import ProblemError
 from nnff.question import SAME_SIDE
+from nnff.ranges.input_rows import InputPolytope
 from nnff.ranges.margin import margin_bound
 from nnff.ranges.outward import (
     activation_range,
@@ -20,6 +21,7 @@ from nnff.ranges.outward import (
     slope_range,
     up,
 )
+from nnff.ranges.swaps import grouped_reach
 from nnff.values import ContentValue, FloatArray, frozen_array
 
 if TYPE_CHECKING:
@@ -129,7 +131,8 @@ def interval_ranges(problem: Problem) -> Ranges:
     enclosure, in outward-rounded arithmetic: pre-activations by intervals, D
     of the first layer by the metric's own bound on linear forms over its
     ball (dual norm with the box), later D by intervals over the activation
-    differences h of `difference_range`.
+    differences h of `difference_range`.  Rows of the domain narrow the inputs and
+    the first layer (`nnff.ranges.input_rows`).
 
     Raises
     ------
@@ -140,6 +143,9 @@ def interval_ranges(problem: Problem) -> Ranges:
     inputs = _input_ranges(problem)
     first = network.layers[0]
     lower, upper = affine_range(first.weight, first.bias, inputs.lower, inputs.upper)
+    if not problem.domain.is_box:
+        polytope = InputPolytope(problem, inputs.lower, inputs.upper)
+        lower, upper = polytope.range(first.weight, first.bias)
     reach = input_difference_reach(problem, inputs, first.weight)
     layers = [_layer(1, lower, upper, -reach, reach)]
     for before, layer in zip(network.layers, network.layers[1:], strict=False):
@@ -180,6 +186,8 @@ def input_difference_reach(problem: Problem, inputs: InputRanges, forms: FloatAr
     # t/s and its product with w carry one rounding each.  Where the metric lets the
     # terms of w d cancel, that is not small relative to the bound, but it is to their sum of sizes.
     reach: FloatArray = np.minimum(up(in_metric + 4 * 2.0**-53 * box_reach, 1e-14), box_reach)
+    if problem.domain.one_hot:
+        reach = np.minimum(reach, grouped_reach(problem, inputs, forms))
     return reach
 
 
@@ -343,8 +351,11 @@ def _input_ranges(problem: Problem) -> InputRanges:
     exact = np.full(scaling.size, scaling.is_none)
     error = np.where(exact, 0.0, error)
     radius = problem.radius / np.abs(scaling.scale)
-    return InputRanges(
-        ends.min(axis=0) - error,
-        ends.max(axis=0) + error,
-        np.where(radius > 0, np.where(exact, radius, up(radius)), 0.0),
-    )
+    radius = np.where(radius > 0, np.where(exact, radius, up(radius)), 0.0)
+    lower, upper = ends.min(axis=0) - error, ends.max(axis=0) + error
+    if problem.domain.constraints is not None:
+        # Both inputs of a pair lie in the narrower range, so their difference is at most its width.
+        every = np.eye(scaling.size)
+        lower, upper = InputPolytope(problem, lower, upper).range(every, np.zeros(scaling.size))
+        radius = np.minimum(radius, np.where(radius > 0, up(upper - lower), 0.0))
+    return InputRanges(lower, upper, radius)

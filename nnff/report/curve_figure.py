@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nnff.errors import ConfigError
 from nnff.report.numbers import at_least
+from nnff.report.picture import picture_format, save_picture
 from nnff.report.plot import band_bounds, step_bounds
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["write_curve"]
 
-_FORMATS = {".png": "png", ".svg": "svg"}
 _INK, _PROVEN, _SEEN, _MUTED = "#1f2933", "#2f6f8f", "#b4541f", "#7b8794"
 
 
@@ -58,28 +56,14 @@ def write_curve(
     ConfigError
         If the suffix is another one or the file cannot be written.
     """
-    target = Path(path)
-    kind = _FORMATS.get(target.suffix.lower())
-    if kind is None:
-        raise ConfigError(
-            f"a curve cannot be drawn into {target}: its suffix is {target.suffix!r}; use .png or .svg"
-        )
-    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and only pictures need it
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    # A wrong suffix is said before anything slow is imported.
+    picture_format(path, "a curve")
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import, and only pictures need it
 
     figure = Figure(figsize=(7.2, 4.4), dpi=160, layout="constrained")
     axes = figure.add_subplot()
     _draw(axes, curve, epsilon, unit, largest)
-    temporary = target.with_name(target.name + ".part")
-    # Without a salt the ids in an SVG are random; without the empty date it holds the clock.
-    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
-    try:
-        with mpl.rc_context({"svg.hashsalt": "nnff", "svg.fonttype": "none"}):
-            figure.savefig(temporary, format=kind, metadata=metadata)
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ConfigError(f"the curve cannot be written to {target}: {error.strerror or error}") from error
+    save_picture(figure, path, "the curve")
 
 
 def _draw(axes: Axes, curve: Curve, epsilon: float | None, unit: str, largest: LargestEpsilon | None) -> None:

@@ -19,6 +19,7 @@ from nnff.report.neighbours import neighbourhood
 from nnff.report.numbers import at_least, at_most, clock, duration, percent, shown
 from nnff.report.pair import pair_table
 from nnff.report.plot import bracket_plot, curve_plot
+from nnff.report.region import explained_words, region_words, within_box
 from nnff.report.sensitivity_bars import by_contribution, sensitivity_bars
 from nnff.report.wording import disclaimers, free_attribute_words, strategy_words, trust_words, verdict_words
 
@@ -58,6 +59,7 @@ def write_report(
     frame: pd.DataFrame | None = None,
     free_attribute: Certificate | None = None,
     sensitivity: Sensitivity | None = None,
+    plausible: Certificate | None = None,
     accuracy: Mapping[str, float] | None = None,
     units: Mapping[str, str] | None = None,
     command: str | None = None,
@@ -69,7 +71,7 @@ def write_report(
     ----------
     path
         The HTML file.  Its folder must exist.
-    certificate, curve, frame, free_attribute, sensitivity, accuracy, units, command, title
+    certificate, curve, frame, free_attribute, sensitivity, plausible, accuracy, units, command, title
         See `render_report`.
 
     Raises
@@ -86,6 +88,7 @@ def write_report(
         frame=frame,
         free_attribute=free_attribute,
         sensitivity=sensitivity,
+        plausible=plausible,
         accuracy=accuracy,
         units=units,
         command=command,
@@ -127,6 +130,7 @@ def render_report(
     frame: pd.DataFrame | None = None,
     free_attribute: Certificate | None = None,
     sensitivity: Sensitivity | None = None,
+    plausible: Certificate | None = None,
     accuracy: Mapping[str, float] | None = None,
     units: Mapping[str, str] | None = None,
     command: str | None = None,
@@ -149,6 +153,8 @@ def render_report(
         Certificate of the same model at epsilon 0 with the sensitive attribute free.
     sensitivity
         Brackets of delta when one feature moves alone or not at all, for the same question.
+    plausible
+        Certificate of the same question over a plausible region; shown side by side.
     accuracy
         What is known about the model's quality, name to value.
     units
@@ -165,7 +171,7 @@ def render_report(
         features have different lengths.
     ProblemError
         If `curve` is of another model, domain or metric, or `free_attribute` of another
-        model or not at epsilon 0.
+        model or not at epsilon 0, or `plausible` is not of the same question over a region.
     """
     _check_company(certificate, curve, free_attribute)
     if sensitivity is not None and sensitivity.whole.model.fingerprint != certificate.model.fingerprint:
@@ -196,6 +202,8 @@ def render_report(
         "curve": None,
         "free": None,
         "sensitivity": None,
+        "plausible": None,
+        "region": None if certificate.domain.region is None else region_words(certificate),
         "bracket": [] if flip else _both(lambda width: bracket_plot(certificate, unit, width, 260.0)),
         "strategy": strategy_words(certificate.strategy),
         "trust": trust_words(certificate),
@@ -227,6 +235,18 @@ def render_report(
             "words": free_attribute_words(free_attribute, certificate),
             "bars": _both(lambda width: bounds_bar(free_attribute, width, cover=cover)),
             "pair": pair_table(free_attribute),
+        }
+    if plausible is not None:
+        plausible = within_box(certificate, plausible)
+        cover = reach(certificate)
+        context["plausible"] = {
+            "certificate": plausible,
+            "upper": certified(plausible),
+            "region": region_words(plausible),
+            "words": explained_words(certificate, plausible),
+            "bars": _both(lambda width: bounds_bar(plausible, width, cover=cover)),
+            "pair": pair_table(plausible),
+            "near": None if frame is None else neighbourhood(plausible, frame),
         }
     return page_environment().get_template("report.html.j2").render(context)
 

@@ -134,11 +134,19 @@ def _limits_of_bound(certificate: Certificate) -> list[str]:
 
 
 def _limits_of_question(certificate: Certificate) -> list[str]:
+    region = certificate.domain.region
+    possible = (
+        "Every input inside the ranges counts as possible. Some combinations may describe nobody who "
+        "could exist, and inputs outside the ranges are not covered."
+    )
+    if region is not None:
+        possible = (
+            "Every input inside the plausible region counts as possible, and no input outside of it is "
+            f"covered: {len(region.outside)} of the {region.data_rows} rows that it was learned from lie "
+            "outside."
+        )
     return [
-        (
-            "Every input inside the ranges counts as possible. Some combinations may describe nobody who "
-            "could exist, and inputs outside the ranges are not covered."
-        ),
+        possible,
         (
             f"Who counts as similar is a choice: the metric {certificate.metric.name} and its epsilon were "
             "given, not found. Another choice gives another number."

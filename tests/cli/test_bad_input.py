@@ -99,7 +99,7 @@ CASES = {
     "unknown section": (in_config("[solver]", "[solvers]"), [], "config", ["'solver'"]),
     "unknown key of --set": (nothing, ["--set", "solver.nme=highs"], "config", ["'name'"]),
     "half a --set": (nothing, ["--set", "solver.name"], "config", ["section.key=value"]),
-    "one-hot groups": (in_config("[domain]", "[domain]\none_hot = [[0, 1]]"), [], "config", ["one-hot"]),
+    "one-hot group of one": (nothing, ["--one-hot", "[[0]]"], "domain", ["one-hot", "at least two"]),
     "another engine": (nothing, ["--engine", "ray"], "config", ["local"]),
     "not TOML": (in_config("[model]", "[model"), [], "config", ["TOML", "line 1"]),
     "output is a file": (nothing, ["--output", "people.csv/out"], "config", ["people.csv"]),
@@ -234,6 +234,6 @@ def test_a_broken_plugin_is_reported_and_the_rest_works(nnff):
 
 def test_commands_are_all_there():
     assert {command.name for command in app.registered_commands} == {
-        "certify", "curve", "demo", "learn-metric", "local", "plugins",
+        "certify", "curve", "demo", "learn-metric", "local", "plugins", "train",
     }  # fmt: skip
     assert [group.name for group in app.registered_groups] == ["check", "bench"]

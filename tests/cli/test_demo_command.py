@@ -40,12 +40,15 @@ def test_the_configuration_states_the_ranking(model, tmp_path):
 
 def test_the_whole_story(nnff, place, model):
     # Far less time than the default: the bracket is wide, and all the rest is there.
-    result = nnff("demo", "--time-limit", "3")
+    result = nnff("demo", "--time-limit", "4")
     assert result.exit_code == 0, result.output
     for word in (
         "delta_data",
         "delta_lower",
         "delta_upper",
+        "plausible",
+        "In the region no pair differs by more than",
+        "The worst pair in the region lies",
         "B alone",
         "R2 0.",
         "Worst pair",
@@ -54,11 +57,17 @@ def test_the_whole_story(nnff, place, model):
     ):
         assert word in result.stdout, word
     folder = place / "nnff-demo"
-    written = {"certificate.json", "report.html", "model.onnx", "nnff.toml"}
+    certificates = {"certificate.json", "certificate-plausible.json"}
+    written = {*certificates, "report.html", "model.onnx", "nnff.toml"}
     assert {path.name for path in folder.iterdir()} == written
     for name in written:
         assert f"nnff-demo/{name}" in result.stdout
     certificate = Certificate.from_json((folder / "certificate.json").read_text())
+    plausible = Certificate.from_json((folder / "certificate-plausible.json").read_text())
+    assert plausible.domain.region.reached >= 0.99
+    assert plausible.domain.region.without == ["CHAS", "B"]
+    assert plausible.witness.replayed
+    assert 'id="plausible"' in (folder / "report.html").read_text()
     # The point of the demo: what the data shows is far below what is possible.
     assert 0 < certificate.delta_data < certificate.delta_lower <= certificate.delta_upper
     assert certificate.witness.replayed

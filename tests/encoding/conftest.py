@@ -36,10 +36,10 @@ class FixedFormulation:
         )
         self.columns = np.flatnonzero(np.abs(self._slope).max(axis=0) > 0)
         feature = np.abs(self._slope[:, self.columns]).argmax(axis=0) % problem.domain.n_features
-        # Whole numbers are tied to zm and dz by rows: there a rounding of the held value would make the
-        # model infeasible, while anything much less than a step leaves only one whole number.
+        # Discrete values are tied to zm and dz by rows: there a rounding of the held value would make the
+        # model infeasible, while anything much less than a step leaves only one value.
         reach = np.abs(self._slope[:, self.columns]).max(axis=0)
-        self._play = np.where(problem.domain.integer[feature], 1e-3 / reach, 0.0)
+        self._play = np.where(problem.domain.discrete[feature], 1e-3 / reach, 0.0)
 
     def values(self, x1, x2):
         """Return the values of the pair's columns."""
