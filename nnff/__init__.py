@@ -19,11 +19,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnff.certification import Certificate, Curve, Memory, certify, curve, largest_epsilon
+    from nnff.certification import (
+        Certificate,
+        Curve,
+        Memory,
+        certify,
+        certify_outputs,
+        counterfactual,
+        curve,
+        largest_epsilon,
+        local,
+        sensitivity,
+    )
     from nnff.domain import Domain, LinearRows, PlausibleRegion, plausible_region
     from nnff.errors import NnffError
     from nnff.network import Layer, Network, Scaling, read_network
     from nnff.problem import Problem
+    from nnff.question import Question
     from nnff.similarity import Metric, metric, weights_from_ranking
 
 __version__ = "0.1.0"
@@ -40,13 +52,18 @@ __all__ = [
     "NnffError",
     "PlausibleRegion",
     "Problem",
+    "Question",
     "Scaling",
     "certify",
+    "certify_outputs",
+    "counterfactual",
     "curve",
     "largest_epsilon",
+    "local",
     "metric",
     "plausible_region",
     "read_network",
+    "sensitivity",
     "weights_from_ranking",
 ]
 
@@ -63,13 +80,18 @@ _HOME = {
     "NnffError": "nnff.errors",
     "PlausibleRegion": "nnff.domain",
     "Problem": "nnff.problem",
+    "Question": "nnff.question",
     "Scaling": "nnff.network",
     "certify": "nnff.certification",
+    "certify_outputs": "nnff.certification",
+    "counterfactual": "nnff.certification",
     "curve": "nnff.certification",
     "largest_epsilon": "nnff.certification",
+    "local": "nnff.certification",
     "metric": "nnff.similarity",
     "plausible_region": "nnff.domain",
     "read_network": "nnff.network",
+    "sensitivity": "nnff.certification",
     "weights_from_ranking": "nnff.similarity",
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,11 @@ from nnff.similarity import EPSILON_TOLERANCE, checked_epsilon, within
 from nnff.values import BoolArray, ContentValue, FloatArray, frozen_array
 
 if TYPE_CHECKING:
+    from nnff.anchor import Anchor
     from nnff.domain import Domain
     from nnff.network import Network
     from nnff.network.scaling import Scaling
+    from nnff.question import Threshold
     from nnff.similarity import Metric
 
 __all__ = ["Problem"]
@@ -39,6 +42,11 @@ class Problem(ContentValue):
     coordinates
         d_fair acts on ``coordinates.apply(x)``; default: the input scaling
         that is part of the network.
+    flip
+        Where given, the flip margin at this threshold is maximised instead (`nnff.question`); the network
+        then ends in a linear layer.
+    anchor
+        Where given, one input of the pair is held, and f rises from x' to x'' (`nnff.anchor`).
     """
 
     network: Network
@@ -46,6 +54,8 @@ class Problem(ContentValue):
     metric: Metric
     epsilon: float
     coordinates: Scaling = None  # type: ignore[assignment] # filled in __post_init__
+    flip: Threshold | None = field(default=None, metadata={"fingerprint": "unless default"})
+    anchor: Anchor | None = field(default=None, metadata={"fingerprint": "unless default"})
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -85,7 +95,38 @@ class Problem(ContentValue):
         """Tell for each pair of raw rows, shapes (rows, n), whether it is feasible."""
         similar = within(np.atleast_1d(self.distance(x1, x2)), self.epsilon)
         result: BoolArray = self.domain.contains_pair(x1, x2) & similar
+        if self.anchor is not None:
+            held, _ = self.anchor.split(x1, x2)
+            result = result & (held == self.anchor.row).all(axis=-1)
         return result
+
+    @property
+    def least(self) -> float:
+        """What is known of the largest value before any pair is: 0 by x' = x'', nothing of a margin."""
+        return 0.0 if self.flip is None else -math.inf
+
+    def answers(self, x: npt.ArrayLike) -> FloatArray:
+        """Return for each raw row what `compare` needs: the output, or its offset from the threshold."""
+        if self.flip is None:
+            return self.network.predict(x)
+        return self.flip.offset(self.network.predict(x), self.flip.model.predict(x))
+
+    def outputs(self, x: npt.ArrayLike) -> FloatArray:
+        """Return the output that a witness shows for each raw row: that of the model asked about."""
+        return (self.network if self.flip is None else self.flip.model).predict(x)
+
+    def compare(self, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Return what is maximised for pairs (x', x'') of `answers`.
+
+        The size of the difference; with an anchor its rise in the order of the last activation, which an
+        output scaling may turn around; for a flip the margin, either way round.
+        """
+        if self.flip is not None:
+            return self.flip.margin(first, second)
+        if self.anchor is not None:
+            rise: FloatArray = (second - first) * np.sign(self.network.output_scaling.scale[0])
+            return rise
+        return np.abs(second - first)
 
     @cached_property
     def radius(self) -> FloatArray:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from nnff.certification import certify
+from nnff.certification import certify, certify_outputs, identical_but, local, sensitivity
 from nnff.datasets import Dataset, load_dataset, read_csv
 from nnff.domain import Domain, feature_indices, plausible_region
 from nnff.errors import ConfigError, DataError, DomainError, nearest_name
 from nnff.learning import load_metric
 from nnff.network import Scaling, read_network
 from nnff.plugin import Kind, plugin_manager
+from nnff.question import Question
 from nnff.similarity import metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
     from nnff.certification.certificate import Certificate
+    from nnff.certification.local_bracket import LocalCertificates
     from nnff.certification.memory import Memory
     from nnff.certification.progress import CertifyProgress
+    from nnff.certification.sensitivity import Sensitivity
     from nnff.config import Config
     from nnff.network import Network
     from nnff.similarity import Metric
@@ -143,30 +146,78 @@ class Run:
             As for `nnff.certification.certify`.
         """
         config = self.config
-        return certify(
+        several = self.network.n_outputs > 1
+        # A memory belongs to one output.
+        own: dict[str, Any] = {} if several else {"memory": memory}
+        return (certify_outputs if several else certify)(
             self.network,
             self.domain,
             self.metric,
             config.epsilon if epsilon is None else epsilon,
-            solver=config.solver.name,
-            strategy=config.certify.strategy,
             delta=(config.certify.delta if delta is None else delta) if decide else None,
-            scale=self.scale,
-            gap=config.certify.gap,
             time_limit=config.solver.time_limit if time_limit is None else time_limit,
-            threads=config.solver.threads,
-            seed=config.solver.seed,
             data=self.rows,
             sensitive_features=self.sensitive_features,
             started=self.started if started is None else started,
             control=control,
             on_progress=on_progress,
-            memory=memory,
-            solver_options=config.solver.options,
             crosscheck=tuple(config.certify.crosscheck),
             evidence=Path(config.output.dir) if config.output.dir else None,
             config=config.to_record(),
+            **self.settings,
+            **own,
         )
+
+    def sensitivity(
+        self,
+        whole: Certificate,
+        *,
+        control: SolveControl | None = None,
+        on_progress: Callable[[str, CertifyProgress], None] | None = None,
+    ) -> Sensitivity:
+        """Bracket delta feature by feature, within the time limit of the configuration; see `certify`."""
+        return sensitivity(
+            self.network,
+            self.domain,
+            self.metric,
+            self.config.epsilon,
+            whole=whole,
+            time_limit=self.config.solver.time_limit,
+            control=control,
+            on_progress=on_progress,
+            **self.settings,
+        )
+
+    def local(self, rows: FloatArray, **arguments: Any) -> LocalCertificates:
+        """Bracket delta around rows; `arguments` are those of `nnff.local` that no key sets."""
+        if self.config.certify.crosscheck:
+            raise ConfigError("certify.crosscheck is not possible around rows; leave it out")
+        return local(
+            self.network,
+            self.domain,
+            self.metric,
+            self.config.epsilon,
+            rows,
+            delta=self.config.certify.delta,
+            time_limit=self.config.solver.time_limit,
+            **self.settings,
+            **arguments,
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How to answer any question of this run: arguments of `nnff.certify` and of what builds on it."""
+        config = self.config
+        return {
+            "solver": config.solver.name,
+            "strategy": config.certify.strategy,
+            "scale": self.scale,
+            "gap": config.certify.gap,
+            "threads": config.solver.threads,
+            "seed": config.solver.seed,
+            "solver_options": config.solver.options,
+            "question": Question.of(config.certify.question, config.certify.threshold),
+        }
 
 
 def prepare(config: Config) -> Run:
@@ -181,17 +232,30 @@ def prepare(config: Config) -> Run:
     manager = plugin_manager()
     for name in (config.solver.name, *config.certify.crosscheck):
         manager.get(Kind.SOLVER, name)
+    # What makes no sense is refused before anything is read.
+    Question.of(config.certify.question, config.certify.threshold)
     similar = metric(config.metric_name, **config.metric_parameters)
     if config.model.path is None:
         raise ConfigError("model.path is not set; name the model file in the config file or with --model")
     dataset = dataset_of(config)
     started = time.perf_counter()
+    chosen = config.model.output_index
     network = read_network(
         Path(config.model.path),
         output_activation=config.model.output,
-        output_index=config.model.output_index,
+        output_index=chosen if isinstance(chosen, int) else None,
     )
+    if network.n_outputs > 1 and chosen is None:
+        raise ConfigError(
+            f"the network has {network.n_outputs} outputs; choose one with model.output_index "
+            '(--output-index), or "max" for the largest delta of any'
+        )
     network, rows = _joined(network, dataset, config)
+    if config.certify.counterfactual:
+        sensitive: Sequence[str] | None = config.data.sensitive_features
+        if sensitive is None and dataset is not None:
+            sensitive = dataset.sensitive_features
+        similar = identical_but(sensitive or (), network.feature_names)
     run = Run(
         config=config,
         network=network,

@@ -84,9 +84,11 @@ def _feed(digest: Any, value: Any) -> None:
         case _ if is_dataclass(value):
             digest.update(f"{type(value).__qualname__}(".encode())
             for field in fields(value):
-                if field.metadata.get("fingerprint", True):
+                wanted, content = field.metadata.get("fingerprint", True), getattr(value, field.name)
+                # A field that came later leaves the fingerprints of what does without it as they were.
+                if wanted is True or (wanted == "unless default" and content != field.default):
                     digest.update(f"{field.name}=".encode())
-                    _feed(digest, getattr(value, field.name))
+                    _feed(digest, content)
         case _:
             raise TypeError(f"cannot fingerprint a {type(value).__name__}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nnff.certification.discrete_search import discrete_search
-from nnff.certification.witness import best_witness, seen_by_metric
+from nnff.certification.witness import best_witness, repair, seen_by_metric
 from nnff.similarity import within
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def attack(
     if data is not None and len(data):
         chosen = rng.choice(len(data), size=min(starts // 2, len(data)), replace=False)
         points[: len(chosen)] = problem.domain.nearest(data[chosen])
+    if problem.anchor is not None:
+        return _search_around(problem, points, iterations, stop, "attack", enough)
     nothing = np.zeros_like(points)
     return _search(problem, points, nothing, iterations, stop, "attack", enough)
 
@@ -92,6 +94,10 @@ def polish(
     """Improve candidate pairs, shapes (rows, n) or (n,), by the same local search; see `attack`."""
     first, second = np.atleast_2d(x1), np.atleast_2d(x2)
     replayed = best_witness(problem, first, second, origin)
+    if problem.anchor is not None:
+        _, free = problem.anchor.split(first, second)
+        found = _search_around(problem, free, iterations, stop, origin, enough)
+        return better(replayed, found)
     if replayed is None:
         start, difference = problem.domain.nearest(first), np.zeros_like(first)
     else:
@@ -170,9 +176,44 @@ def _rounded(
     return best
 
 
+def _search_around(
+    problem: Problem,
+    starts: FloatArray,
+    iterations: int,
+    stop: Callable[[], bool],
+    origin: str,
+    enough: float | None,
+) -> Witness | None:
+    """Search for the free input of pairs whose other one is held, from starts pulled into the ball."""
+    anchor = problem.anchor
+    assert anchor is not None
+    held = np.broadcast_to(anchor.row, starts.shape)
+    # The held one is x' or x'' in the order of the last activation, which an output scaling may turn around.
+    rising = anchor.second == bool(problem.network.output_scaling.scale[0] < 0)
+    x1, x2, good = repair(problem, *anchor.pair(starts))
+    d = np.where(good[:, None], anchor.split(x1, x2)[1] - held, 0.0)
+    for iteration in range(iterations):
+        if stop():
+            break
+        of: Literal["logit", "output"] = "logit" if iteration < iterations // 4 else "output"
+        d = _turn(problem, held, d, of, rising=rising)
+        if enough is not None:
+            x1, x2 = anchor.pair(held + d)
+            found = _above(problem, x1, x2 - x1, enough, origin)
+            if found is not None:
+                return found
+    best = best_witness(problem, *anchor.pair(held + d), origin)
+    if problem.domain.discrete.any():
+        short = np.where(problem.domain.integer, np.trunc(d + np.sign(d) * 1e-9), d)
+        best = better(best, best_witness(problem, *anchor.pair(held + short), origin))
+        if best is not None:
+            best = discrete_search(problem, best, stop)
+    return best
+
+
 def _above(problem: Problem, x1: FloatArray, d: FloatArray, enough: float, origin: str) -> Witness | None:
     """Return a replayed pair that differs by more than `enough`, or None."""
-    promising = np.abs(_objective(problem, x1, d, "output")) > enough
+    promising = problem.compare(problem.answers(x1), problem.answers(x1 + d)) > enough
     if not promising.any():
         return None
     witness = best_witness(problem, x1[promising], (x1 + d)[promising], origin)
@@ -180,8 +221,10 @@ def _above(problem: Problem, x1: FloatArray, d: FloatArray, enough: float, origi
 
 
 def _objective(problem: Problem, x1: FloatArray, d: FloatArray, of: str) -> FloatArray:
-    """Evaluate f(x' + d) - f(x'), or the same of the logit; shape (rows,)."""
+    """Evaluate f(x' + d) - f(x'), the same of the logit, or the flip margin; shape (rows,)."""
     network = problem.network
+    if of == "margin":
+        return problem.compare(problem.answers(x1), problem.answers(x1 + d))
     if of == "logit":
         sign = 1.0 if network.output_scaling.scale[0] > 0 else -1.0
         gap = network.preactivations(x1 + d)[-1] - network.preactivations(x1)[-1]
@@ -300,7 +343,7 @@ def _move(
     """
     domain = problem.domain
     low, high = np.maximum(domain.lower, domain.lower - d), np.minimum(domain.upper, domain.upper - d)
-    direction = (_gradient(problem, x1 + d, of) - _gradient(problem, x1, of)) * domain.width
+    direction = _place_gradient(problem, x1, d, of) * domain.width
     size = np.abs(direction).max(axis=1, keepdims=True)
     direction = direction / np.where(size > 0, size, 1.0) * domain.width
     factors = np.array([0.0, 0.3, 1.0, 3.0])[:, None, None]
@@ -310,9 +353,22 @@ def _move(
     if not domain.is_box:
         trials = np.stack([x1, *(domain.towards(x1, trial, d) for trial in trials[1:])])
     kept = _held(problem, trials, np.broadcast_to(d, trials.shape))
-    chosen, moved, kept = _best_of(problem, trials, kept, of)
+    what = of if problem.flip is None else "margin"
+    chosen, moved, kept = _best_of(problem, trials, kept, what)
     growth = np.array([0.4, 0.7, 1.2, 2.0])[chosen]
     return moved, kept, np.clip(step * growth, 1e-9, 1.0)
+
+
+def _place_gradient(
+    problem: Problem, x1: FloatArray, d: FloatArray, of: Literal["logit", "output"]
+) -> FloatArray:
+    """Differentiate the objective with respect to the place of the pair, its difference held."""
+    if problem.flip is None:
+        return _gradient(problem, x1 + d, of) - _gradient(problem, x1, of)
+    # The margin is the smaller of the two distances from the threshold: move that input away from it.
+    low, high = problem.answers(x1), problem.answers(x1 + d)
+    first_is_nearer = (-low < high)[:, None]
+    return np.where(first_is_nearer, -_gradient(problem, x1, of), _gradient(problem, x1 + d, of))
 
 
 def _best_of(

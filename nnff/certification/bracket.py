@@ -37,11 +37,14 @@ class Bracket:
     replay_error
         How far a witness's delta can be off for rounding alone, absolute: no
         contradiction is seen in less.
+    least
+        delta_lower before there is a pair (`Problem.least`).
     """
 
     started: float
     listener: Callable[[CertifyProgress], None] | None = None
     replay_error: Callable[[Witness], float] = _no_error
+    least: float = 0.0
     upper: float = math.inf
     witness: Witness | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
@@ -53,8 +56,8 @@ class Bracket:
 
     @property
     def lower(self) -> float:
-        """Value of the best replayed pair; 0 before there is one (x' = x'')."""
-        return 0.0 if self.witness is None else self.witness.delta
+        """Value of the best replayed pair; before there is one, 0 (x' = x''), or nothing for a margin."""
+        return self.least if self.witness is None else self.witness.delta
 
     @property
     def gap(self) -> float:
@@ -69,7 +72,7 @@ class Bracket:
     def allows(self, upper: float) -> bool:
         """Tell whether an upper bound is compatible with the best pair, up to rounding."""
         rounding = 0.0 if self.witness is None else self.replay_error(self.witness)
-        return not upper < self.lower * (1 - CONTRADICTION) - rounding
+        return not upper < self.lower - abs(self.lower) * CONTRADICTION - rounding
 
     def prove(self, upper: float, source: str) -> None:
         """Take a proven upper bound; one below a real pair is a contradiction, and not taken."""
@@ -93,7 +96,7 @@ class Bracket:
             return
         # The first pair counts even if it shows no difference.  "Not greater" is also
         # true of a delta that is not a number.
-        first = self.witness is None and witness.delta >= 0
+        first = self.witness is None and witness.delta >= self.least
         if not (first or witness.delta > self.lower):
             return
         self.witness = witness

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from nnff.certification.digits import plain, rounded_down, rounded_up
+from nnff.question import QuestionKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = [
     "EncodingRecord",
     "MetricRecord",
     "ModelRecord",
+    "OutputRecord",
+    "QuestionRecord",
     "RangeStep",
     "Reason",
     "RegionRecord",
@@ -177,6 +180,32 @@ class ModelRecord(_Record):
     output_name: str
 
 
+class QuestionRecord(_Record):
+    """What is measured for a pair; delta is the largest over all similar pairs."""
+
+    kind: QuestionKind = Field(
+        default=QuestionKind.OUTPUT,
+        description="output, probability and logit: the difference of that output.  flip: the flip margin, "
+        "in units of the logit; similar pairs lie on different sides of the threshold only if it is not "
+        "negative.",
+    )
+    threshold: float | None = Field(
+        default=None, description="t of a flip, f(x1) < t <= f(x2), in units of the output."
+    )
+    flips: int | None = Field(default=None, description="Number of similar pairs that flip, where counted.")
+
+
+class OutputRecord(_Record):
+    """The bracket of one output of several."""
+
+    index: int
+    name: str
+    delta_lower: Extended
+    delta_upper: Extended
+    verdict: Verdict | None
+    reason: Reason
+
+
 class EncodingRecord(_Record):
     """Size of the last MILP."""
 
@@ -240,11 +269,16 @@ class Witness(_Record):
         description="What found it: attack, memory (a pair of another epsilon), data, solver or enumeration."
     )
     replayed: bool = Field(description="Whether membership, distance and outputs were recomputed.")
+    value: float | None = Field(
+        default=None,
+        description="What is measured for the pair where that is not the size of the difference: the flip "
+        "margin, or with one input held the rise between the two.",
+    )
 
     @property
     def delta(self) -> float:
-        """``|f(x2) - f(x1)|``."""
-        return abs(self.output2 - self.output1)
+        """What is measured: ``|f(x2) - f(x1)|``, or `value` where there is one."""
+        return abs(self.output2 - self.output1) if self.value is None else self.value
 
     def to_frame(self) -> pd.DataFrame:
         """Return the pair side by side: one row per feature, then the output."""
@@ -269,7 +303,7 @@ class Certificate(_Record):
     detail: str = Field(description="The reason in a sentence, with names and numbers.")
     epsilon: float
     delta: float | None = Field(description="The delta asked for.")
-    delta_lower: float = Field(description="Witnessed: a real pair differs by this much.")
+    delta_lower: Extended = Field(description="Witnessed: a real pair differs by this much.")
     delta_upper: Extended = Field(description="Certified: no pair differs by more.")
     delta_data: float | None = Field(
         description="Largest difference over similar pairs of data rows; null without data, or with "
@@ -283,6 +317,12 @@ class Certificate(_Record):
     closed_form: Extended = Field(description="The bound that costs no solve.")
     strategy: str
     trust: Trust
+    question: QuestionRecord = QuestionRecord()
+    outputs: list[OutputRecord] = Field(
+        default_factory=list,
+        description="Each output's bracket where delta is the largest of several; the rest is of the output "
+        "with the best pair.",
+    )
     metric: MetricRecord
     domain: DomainRecord
     model: ModelRecord
@@ -296,7 +336,7 @@ class Certificate(_Record):
     witness: Witness | None
     seconds: float = Field(description="Wall seconds from the model read to the certificate.")
     phases: dict[str, float] = Field(default_factory=dict, description="Wall seconds per phase.")
-    bracket: list[tuple[float, float, Extended]] = Field(
+    bracket: list[tuple[float, Extended, Extended]] = Field(
         default_factory=list, description="(seconds, delta_lower, delta_upper) at every change."
     )
     environment: dict[str, str] = Field(default_factory=dict)
@@ -324,10 +364,19 @@ class Certificate(_Record):
         temporary.replace(path)
 
     @property
+    def measured(self) -> str:
+        """What delta is of, in words: an output by its name, or any of several."""
+        if len(self.outputs) > 1:
+            return f"any of {len(self.outputs)} outputs (most: {self.model.output_name})"
+        return self.model.output_name
+
+    @property
     def sentence(self) -> str:
         """The outcome in one sentence, in the words of the project."""
+        if self.question.kind is QuestionKind.FLIP:
+            return flip_sentence(self)
         # Bounds are rounded outward: what is printed has to hold as well.
-        unit, lower = self.model.output_name, rounded_down(self.delta_lower)
+        unit, lower = self.measured, rounded_down(self.delta_lower)
         upper = rounded_up(self.delta_upper)
         real = f"a real pair differs by {lower}" if self.delta_lower > 0 else "no pair that differs was found"
         pair = f"two inputs in the {self.domain.noun} with distance at most {plain(self.epsilon)}"
@@ -342,3 +391,18 @@ class Certificate(_Record):
         if self.verdict is Verdict.UNDECIDED:
             return f"Undecided ({self.detail}): {bracket}."
         return f"{bracket[0].upper()}{bracket[1:]}."
+
+
+def flip_sentence(certificate: Certificate) -> str:
+    """Say whether similar pairs lie on different sides of the threshold."""
+    question, unit = certificate.question, certificate.measured
+    threshold = plain(question.threshold or 0.0)
+    pair = f"two inputs in the domain with distance at most {plain(certificate.epsilon)}"
+    sides = f"on different sides of the threshold {threshold} in {unit}"
+    counted = "" if question.flips is None else f"; {question.flips:,} similar pairs do"
+    if certificate.verdict is Verdict.CERTIFIED:
+        return f"No {pair} lie {sides}."
+    if certificate.verdict is Verdict.VIOLATED and certificate.witness is not None:
+        low, high = certificate.witness.output1, certificate.witness.output2
+        return f"There are {pair} that lie {sides}: {low:.6g} and {high:.6g}{counted}."
+    return f"Undecided ({certificate.detail}): whether {pair} lie {sides} was not shown either way."

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnff.certification.asked import asked_delta, checked_rows, problem_of
 from nnff.certification.attack import attack, polish
 from nnff.certification.bracket import Bracket
 from nnff.certification.certificate import (
     Certificate,
+    QuestionRecord,
     RangeStep,
     Reason,
     Trust,
@@ -24,6 +26,7 @@ from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
 from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
 from nnff.certification.memory import Memory, WarmStart, both
+from nnff.certification.progress import relative_gap
 from nnff.certification.records import (
     domain_record,
     encoding_record,
@@ -34,10 +37,10 @@ from nnff.certification.records import (
 from nnff.certification.tighten import describe
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy
-from nnff.errors import ConfigError, DataError, SolverUnavailableError, UnknownNameError
-from nnff.network import Scaling
-from nnff.problem import Problem
+from nnff.errors import ConfigError, SolverUnavailableError, UnknownNameError
+from nnff.question import Question
 from nnff.ranges import Ranges, closed_form, interval_ranges, linear_ranges
+from nnff.ranges.anchored import with_anchor
 from nnff.solver import SolveControl, SolverBackend
 from nnff.solver.load import solver as load_solver
 
@@ -45,9 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from nnff.anchor import Anchor
     from nnff.certification.progress import CertifyProgress
     from nnff.domain import Domain
-    from nnff.network import Network
+    from nnff.network import Network, Scaling
+    from nnff.problem import Problem
     from nnff.similarity import Metric
 
 __all__ = ["STRATEGIES", "certify", "closed_form"]
@@ -98,6 +103,9 @@ def certify(
     data: npt.ArrayLike | None = None,
     sensitive_features: Sequence[str] = (),
     output_index: int | None = None,
+    question: Question | str = "output",
+    threshold: float | None = None,
+    anchor: Anchor | None = None,
     started: float | None = None,
     control: SolveControl | None = None,
     on_progress: Callable[[CertifyProgress], None] | None = None,
@@ -142,6 +150,13 @@ def certify(
         Recorded in the certificate.
     output_index
         Which output, if the network has several.
+    question
+        What is measured: ``"output"``, ``"probability"``, ``"logit"`` or ``"flip"``, see `nnff.question`.
+        A flip is decided, not only bracketed: certified if there is none, violated if a real pair flips.
+    threshold
+        t of a flip: do f(x') < t <= f(x'') for similar inputs?
+    anchor
+        Holds one input of the pair; `nnff.local` asks both ways and puts the answers together.
     started
         ``time.perf_counter()`` when the work began (default: now).
     control
@@ -186,9 +201,12 @@ def certify(
     began = time.perf_counter() if started is None else started
     if output_index is not None:
         network = network.select_output(output_index)
-    problem = Problem(network, domain, metric, epsilon, _coordinates(network, scale))
+    asked = Question.of(question, threshold)
+    problem = problem_of(network, domain, metric, epsilon, scale, asked, anchor)
+    network = problem.network
     _check_settings(strategy, delta, gap, time_limit)
-    rows = None if data is None else _checked_rows(data, network)
+    delta = asked_delta(problem, delta)
+    rows = None if data is None else checked_rows(data, network)
     backend = _backend(solver) if strategy != EXHAUSTIVE else None
     others = [_backend(other) for other in crosscheck]
     if logs is not None:
@@ -199,12 +217,13 @@ def certify(
         deadline=began + time_limit / (1 + len(others)),
         threads=threads,
         seed=seed,
+        flip=problem.flip is not None,
         native=dict(solver_options or {}),
         logs=logs,
     )
     run = _Run(
         problem,
-        Bracket(began, on_progress, lambda witness: replay_error(problem, witness)),
+        Bracket(began, on_progress, lambda witness: replay_error(problem, witness), problem.least),
         settings,
         SolveControl() if control is None else control,
         {},
@@ -252,6 +271,7 @@ def certify(
         steps=[*steps, *outcome.steps],
         pairs=pairs,
         strategy=strategy,
+        question=asked,
         sensitive_features=sensitive_features,
         config=config,
     )
@@ -266,29 +286,6 @@ def _check_settings(strategy: str, delta: float | None, gap: float, time_limit: 
         raise ConfigError(f"gap is {gap}; it must be a finite number that is not negative")
     if not (np.isfinite(time_limit) and time_limit > 0):
         raise ConfigError(f"the time limit is {time_limit}; it must be a positive number of seconds")
-
-
-def _coordinates(network: Network, scale: Scaling | str) -> Scaling:
-    if isinstance(scale, Scaling):
-        return scale
-    if scale == "model":
-        return network.input_scaling
-    if scale == "none":
-        return Scaling.none(network.n_inputs)
-    raise UnknownNameError("metric scale without data", scale, ("model", "none"))
-
-
-def _checked_rows(data: npt.ArrayLike, network: Network) -> np.ndarray[Any, np.dtype[np.float64]]:
-    try:
-        rows = np.asarray(data, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"the data holds a value that is not a number ({error})") from error
-    if rows.ndim != 2 or rows.shape[1] != network.n_inputs:  # noqa: PLR2004 - rows and columns
-        raise DataError(
-            f"the network takes {network.n_inputs} inputs, the data has shape {rows.shape}; "
-            "give one column per input, in the network's order"
-        )
-    return rows
 
 
 def _backend(solver: str | SolverBackend) -> SolverBackend:
@@ -321,6 +318,8 @@ def _ranges(run: _Run, known: WarmStart) -> tuple[Ranges, float, list[RangeStep]
     began = time.perf_counter()
     run.bracket.tick("ranges")
     intervals = interval_ranges(run.problem)
+    if run.problem.anchor is not None:
+        intervals = with_anchor(run.problem, intervals)
     between = time.perf_counter()
     ranges = linear_ranges(run.problem, intervals)
     if known.ranges is not None:
@@ -401,7 +400,10 @@ def _exhaust(run: _Run) -> LoopOutcome:
     seconds = {"enumerate": time.perf_counter() - began}
     if found.complete:
         detail = f"all {found.pairs:,} similar pairs of {found.points:,} points were compared"
-        return LoopOutcome(Reason.EXHAUSTED, detail, phases=seconds)
+        flips = None if run.problem.flip is None else found.flips
+        if flips is not None:
+            detail += f", of which {flips:,} lie on different sides of the threshold"
+        return LoopOutcome(Reason.EXHAUSTED, detail, phases=seconds, flips=flips)
     reason = Reason.INTERRUPTED if run.control.interrupted else Reason.TIME_LIMIT
     return LoopOutcome(reason, f"stopped after {found.pairs:,} pairs", phases=seconds)
 
@@ -429,6 +431,7 @@ def _certificate(
     steps: list[RangeStep],
     pairs: DataPairs | None,
     strategy: str,
+    question: Question,
     sensitive_features: Sequence[str],
     config: Mapping[str, Any] | None,
 ) -> Certificate:
@@ -445,19 +448,20 @@ def _certificate(
         reason=outcome.reason,
         detail=outcome.detail,
         epsilon=problem.epsilon,
-        delta=run.settings.delta,
+        delta=None if run.settings.flip else run.settings.delta,
         delta_lower=bracket.lower,
         delta_upper=upper,
-        delta_data=None if pairs is None else pairs.delta,
+        delta_data=None if pairs is None or math.isinf(pairs.delta) else pairs.delta,
         data_pairs=None if pairs is None else pairs.pairs,
-        delta_data_inside=None if pairs is None else pairs.inside,
-        gap=(upper - bracket.lower) / max(bracket.lower, 1e-9),
+        delta_data_inside=None if pairs is None or math.isinf(pairs.inside) else pairs.inside,
+        gap=relative_gap(bracket.lower, upper),
         closed_form=closed,
         strategy=strategy,
         trust=trust,
+        question=QuestionRecord(kind=question.kind, threshold=question.threshold, flips=outcome.flips),
         metric=metric_record(problem, outcome.excess),
         domain=domain_record(problem.domain),
-        model=model_record(problem.network),
+        model=model_record(problem.network if problem.flip is None else problem.flip.model),
         sensitive_features=list(sensitive_features),
         encoding=None if outcome.encoded is None else encoding_record(outcome.encoded),
         ranges=steps,

@@ -12,7 +12,8 @@ import pandas as pd
 from nnff.certification.bracket import CONTRADICTION
 from nnff.certification.largest_epsilon import LargestEpsilon, least_violated
 from nnff.certification.shape import Linearity, Rise, linearity, rise
-from nnff.errors import SimilarityError
+from nnff.errors import ProblemError, SimilarityError
+from nnff.question import QuestionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,6 +51,8 @@ class Curve:
     def from_certificates(cls, certificates: Iterable[Certificate]) -> Curve:
         """Sort by epsilon and take the least upper bound from above, the largest pair from below."""
         ordered = tuple(sorted(certificates, key=lambda c: c.epsilon))
+        if any(c.question.kind is QuestionKind.FLIP for c in ordered):
+            raise ProblemError("a curve is of a difference, and a flip is none; ask for output or logit")
         lower = np.maximum.accumulate([c.delta_lower for c in ordered])
         claimed = np.array([c.delta_upper for c in ordered])
         standing = np.where(claimed < lower * (1 - CONTRADICTION), math.inf, np.maximum(claimed, lower))

@@ -28,7 +28,7 @@ class DataPairs:
     Attributes
     ----------
     delta
-        Largest ``|f(x'') - f(x')|``; 0 without a similar pair.
+        Largest ``|f(x'') - f(x')|``, or what the problem measures instead; `Problem.least` without a pair.
     pairs
         Number of unordered pairs of different rows within epsilon.
     first, second
@@ -77,7 +77,7 @@ def compare_data_pairs(
         raise DataError(
             f"the data holds {rows[row, column]} in row {row}, {problem.domain.feature_names[column]}"
         )
-    outputs = problem.network.predict(rows)
+    outputs = problem.answers(rows)
     frozen = rows[:, problem.domain.immutable]
     held = problem.domain.contains(rows)
     every, inside, pairs = _Worst(), _Worst(), 0
@@ -93,23 +93,25 @@ def compare_data_pairs(
         # Each unordered pair once, no row with itself.
         similar &= np.arange(count - begin)[None, :] > np.arange(similar.shape[0])[:, None]
         pairs += int(similar.sum())
-        gaps = np.where(similar, np.abs(outputs[None, begin:] - outputs[block, None]), -1.0)
+        gaps = np.where(similar, problem.compare(outputs[block, None], outputs[None, begin:]), -np.inf)
         every.see(gaps, begin)
         if not held.all():
-            gaps[~(held[block, None] & held[None, begin:])] = -1.0
+            gaps[~(held[block, None] & held[None, begin:])] = -np.inf
         inside.see(gaps, begin)
-    return DataPairs(max(every.gap, 0.0), pairs, *every.rows, max(inside.gap, 0.0), *inside.rows)
+    return DataPairs(
+        max(every.gap, problem.least), pairs, *every.rows, max(inside.gap, problem.least), *inside.rows
+    )
 
 
 @dataclass
 class _Worst:
     """The largest gap seen, and between which rows."""
 
-    gap: float = -1.0
+    gap: float = -np.inf
     rows: tuple[int | None, int | None] = (None, None)
 
     def see(self, gaps: FloatArray, begin: int) -> None:
-        """Look at the gaps of a block, whose first row and first column are row `begin`; -1 for no pair."""
+        """Look at the gaps of a block, whose first row and first column are row `begin`; -inf for no pair."""
         place = int(np.argmax(gaps))
         if gaps.flat[place] > self.gap:
             self.gap = float(gaps.flat[place])

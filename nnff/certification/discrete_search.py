@@ -45,7 +45,7 @@ def discrete_search(problem: Problem, witness: Witness, stop: Callable[[], bool]
                 break
             some = slice(begin, begin + _AT_ONCE)
             trial = best_witness(problem, first[some], second[some], witness.origin)
-            if trial is not None and trial.delta > best.delta * (1 + 1e-12):
+            if trial is not None and trial.delta > best.delta + abs(best.delta) * 1e-12:
                 best = trial
         if best is witness:
             break

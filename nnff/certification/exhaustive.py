@@ -46,6 +46,8 @@ class Enumeration:
         Whether every similar pair was compared.
     points
         Number of points in the domain.
+    flips
+        Number of pairs on different sides of the problem's threshold; 0 without one.
     """
 
     delta_lower: float
@@ -55,6 +57,7 @@ class Enumeration:
     pairs: int
     complete: bool
     points: int
+    flips: int = 0
 
 
 def enumerate_pairs(
@@ -80,20 +83,25 @@ def enumerate_pairs(
     ProblemError
         If the domain is not finite or its grid too large, or the metric depends on the place.
     """
+    if problem.anchor is not None:
+        return enumerate_around(problem)
     grid = _checked_grid(problem)
     outputs, error, points = _all_outputs(problem, grid)
-    spread = float(np.nanmax(outputs) - np.nanmin(outputs))
+    # No pair is worth more than the two points farthest apart.
+    ends = np.array([np.nanmin(outputs)]), np.array([np.nanmax(outputs)])
+    spread = float(problem.compare(*ends)[0])
     slack = 2 * error
     moves = [_moves(problem, axis) for axis in grid.axes]
-    best, best_first, best_second = 0.0, *[np.array(_first_point(outputs))] * 2
-    pairs, complete = 0, True
+    best, best_first, best_second = problem.least, *[np.array(_first_point(outputs))] * 2
+    pairs, flips, complete = 0, 0, True
     for choices in _admitted(problem, grid, moves):
         for choice in choices:
             first, second = _views(outputs, moves, choice)
-            gaps = np.abs(second - first)
+            gaps = problem.compare(first, second)
+            flips += _flips(problem, first, second)
             if points < grid.size:
                 blank = np.isnan(gaps)
-                gaps[blank] = -1.0
+                gaps[blank] = -np.inf
                 pairs += int(gaps.size - blank.sum())
             else:
                 pairs += gaps.size
@@ -111,7 +119,52 @@ def enumerate_pairs(
             break
     x1, x2 = grid.at(np.stack([best_first, best_second]))
     upper = best + slack if complete else spread + slack
-    return Enumeration(best, upper, x1, x2, pairs, complete, points)
+    return Enumeration(best, upper, x1, x2, pairs, complete, points, flips)
+
+
+def enumerate_around(problem: Problem) -> Enumeration:
+    """Compare the held input of the problem's anchor with every similar point; as sound as `enumerate_pairs`.
+
+    Parameters
+    ----------
+    problem
+        With an anchor, and a finite domain.
+    """
+    anchor = problem.anchor
+    assert anchor is not None
+    held = problem.answers(anchor.row[None])
+    error = float(evaluation_error(problem.network, anchor.row[None], 2.0**-53).max())
+    best, at, pairs, flips = problem.least, anchor.row, 0, 0
+    grid = _checked_grid(problem)
+    for begin in range(0, grid.size, _BATCH):
+        rows = grid.points(np.arange(begin, min(begin + _BATCH, grid.size)))
+        first, second = anchor.pair(rows)
+        similar = problem.distance(first, second) <= problem.epsilon_outward
+        similar &= problem.domain.contains_pair(first, second)
+        if not similar.any():
+            continue
+        near = rows[similar]
+        answers = problem.answers(near)
+        error = max(error, float(evaluation_error(problem.network, near, 2.0**-53).max()))
+        if not (np.isfinite(answers).all() and math.isfinite(error)):
+            raise ProblemError("an output of the network over the domain is not a finite number")
+        values = problem.compare(*((answers, held) if anchor.second else (held, answers)))
+        pairs += len(near)
+        flips += _flips(problem, held, answers)
+        place = int(np.argmax(values))
+        if values[place] > best:
+            best, at = float(values[place]), near[place]
+    first, second = anchor.pair(at[None])
+    return Enumeration(best, best + 2 * error, first[0], second[0], pairs, True, grid.size, flips)  # noqa: FBT003
+
+
+def _flips(problem: Problem, first: FloatArray, second: FloatArray) -> int:
+    """Count pairs of answers on different sides of the threshold; 0 without one."""
+    if problem.flip is None:
+        return 0
+    # Not a number stands for no point.
+    there = ~(np.isnan(first) | np.isnan(second))
+    return int((problem.flip.flips(first, second) & there).sum())
 
 
 def _checked_grid(problem: Problem) -> Grid:
@@ -165,7 +218,7 @@ def _all_outputs(problem: Problem, grid: Grid) -> tuple[FloatArray, float, int]:
             flat, rows = flat[inside], rows[inside]
         if not len(rows):
             continue
-        own = problem.network.predict(rows)
+        own = problem.answers(rows)
         if not np.isfinite(own).all():
             raise ProblemError("an output of the network over the domain is not a finite number")
         values[flat] = own

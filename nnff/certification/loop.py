@@ -14,7 +14,7 @@ from nnff.certification.narrowing import Narrowing
 from nnff.certification.parts import Family, Part, dead, divide
 from nnff.certification.patience import STALL
 from nnff.certification.phases import book, timed
-from nnff.certification.proof import Proof, judge
+from nnff.certification.proof import BOUND_SLACK, Proof, judge
 from nnff.errors import NoPairsError
 from nnff.solver import Capability, Limit, SolveOptions, SolveResult, Termination
 from nnff.solver.guard import guarded_solve
@@ -48,6 +48,8 @@ class LoopSettings:
         Value to decide, or None.
     deadline
         ``time.perf_counter()`` at which to stop.
+    flip
+        Whether the number is a flip margin, and `delta` the largest that a pair without a flip has.
     threads, seed, native
         Passed to the solver.
     logs
@@ -57,6 +59,7 @@ class LoopSettings:
     gap: float
     delta: float | None
     deadline: float
+    flip: bool = False
     threads: int = 1
     seed: int = 0
     native: Mapping[str, Any] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class LoopOutcome:
     steps: list[RangeStep] = field(default_factory=list)
     runs: list[SolverRun] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
+    flips: int | None = None
 
 
 def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) -> tuple[Reason, str] | None:
@@ -99,16 +103,9 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     if bracket.contradiction:
         return Reason.INCONSISTENT, bracket.contradiction
     if settings.delta is not None:
-        if bracket.upper <= settings.delta:
-            return (
-                Reason.DECIDED,
-                f"the certified bound {rounded_up(bracket.upper)} is at most {plain(settings.delta)}",
-            )
-        if bracket.lower > settings.delta:
-            return (
-                Reason.DECIDED,
-                f"a real pair differs by {rounded_down(bracket.lower)}, more than {plain(settings.delta)}",
-            )
+        decided = _decided(bracket, settings.delta, flip=settings.flip)
+        if decided:
+            return Reason.DECIDED, decided
     if bracket.gap <= settings.gap and settings.delta is None:
         return Reason.GAP_CLOSED, f"relative gap {max(bracket.gap, 0.0):.2e}, asked for {settings.gap:g}"
     if control.interrupted:
@@ -116,6 +113,19 @@ def finished(bracket: Bracket, settings: LoopSettings, control: SolveControl) ->
     if settings.remaining <= 0:
         return Reason.TIME_LIMIT, f"the time limit was reached with a relative gap of {bracket.gap:.2e}"
     return None
+
+
+def _decided(bracket: Bracket, delta: float, *, flip: bool) -> str:
+    """Say what the bracket has decided; empty if nothing."""
+    if bracket.upper <= delta:
+        if flip:
+            return "no similar pair reaches the threshold from both sides"
+        return f"the certified bound {rounded_up(bracket.upper)} is at most {plain(delta)}"
+    if bracket.lower > delta:
+        if flip:
+            return "a real pair lies on different sides of the threshold"
+        return f"a real pair differs by {rounded_down(bracket.lower)}, more than {plain(delta)}"
+    return ""
 
 
 def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, control: SolveControl) -> bool:
@@ -128,7 +138,7 @@ def _over(outcome: LoopOutcome, bracket: Bracket, settings: LoopSettings, contro
 
 def precision(bracket: Bracket | Part, settings: LoopSettings) -> float:
     """Return the relative precision to aim for: the wanted gap, or what it takes to decide on delta."""
-    if settings.delta is None:
+    if settings.delta is None or settings.flip:
         return settings.gap
     room = abs(settings.delta - bracket.lower) / max(bracket.lower, 1e-9)
     return max(min(settings.gap, room / 2), _FINEST)
@@ -227,7 +237,7 @@ class _Work:
         if not part.may_be_empty:
             raise NoPairsError("ranges of the best pair exclude each other; the metric's bounds are wrong")
         part.narrowing = None
-        part.prove(0.0, "its ranges")
+        part.prove(self.problem.least, "its ranges")
 
     def _narrowing(self, part: Part, strategy: EncodingStrategy) -> Narrowing:
         return Narrowing(
@@ -320,7 +330,9 @@ class _Work:
         """Make a part's plan finer where the solver's point stands, or say why nothing more can be done."""
         bracket = self.bracket
         output_scale = float(abs(self.problem.network.output_scaling.scale[0]))
-        tolerance = precision(bracket, self.settings) * max(bracket.lower, 1e-9) / output_scale / 50
+        # Of a margin, what is left to bring below 0.
+        size = part.upper if self.settings.flip else bracket.lower
+        tolerance = precision(bracket, self.settings) * max(size, 1e-9) / output_scale / 50
         assert part.narrowing is not None
         assert result.x is not None
         with timed(self.outcome.phases, "refine"):
@@ -391,7 +403,7 @@ def solve_once(
         delta_point = None if witness is None else witness.delta
         bracket.show(witness, f"found from a point of {backend.name}")
     proof = judge(encoded.matrix, result, may_be_empty=may_be_empty)
-    upper = 0.0 if proof.empty else encoded.delta(proof.bound)
+    upper = problem.least if proof.empty else encoded.delta(proof.bound)
     if proof.usable or proof.empty:
         bracket.prove(upper, f"the solver {backend.name!r}")
     timings["replay"] = time.perf_counter() - replaying
@@ -435,6 +447,9 @@ def _options(
     # bounds are weakened before they count.
     goal = max(goals) * (1 - 1e-7) / encoded.factor
     stop = -goal if Capability.BOUND_STOP in can and goal > 0 else None
+    if settings.flip and Capability.BOUND_STOP in can:
+        # A bound counts once it is below 0 after being weakened.
+        stop = 3 * BOUND_SLACK
     # What a bound of this round would have to fall below to be of use.
     ceiling = bracket.upper if settings.delta is None else min(settings.delta, bracket.upper)
     enough = None

@@ -160,7 +160,8 @@ class Narrowing:
 
     def _with_floor(self, ranges: Ranges) -> Ranges:
         scale = float(abs(self.problem.network.output_scaling.scale[0]))
-        return with_floor(self.problem, ranges, self.bracket.lower / scale * (1 - _MARGIN))
+        lower = self.bracket.lower / scale
+        return with_floor(self.problem, ranges, lower - abs(lower) * _MARGIN)
 
     def _tighten(self, plan: Any, encoded: Encoded, deadline: float, name: str) -> tuple[float, Any]:
         """Tighten the strategy's ranges and cells; return what is left, relatively, and the plan."""
@@ -181,7 +182,7 @@ class Narrowing:
         if found.programs:
             # What one neuron has gained, intervals and lines pass on.
             after = linear_ranges(self.problem, found.ranges)
-            after = with_floor(self.problem, after, max(after.floor, 0.0))
+            after = with_floor(self.problem, after, after.floor)
         areas = [_area(boxes)]
         plan = self.strategy.tighten(plan, after, found.boxes)
         areas.append(_area(self.strategy.boxes(plan)))

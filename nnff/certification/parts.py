@@ -227,7 +227,7 @@ def divide(part: Part, ranges: Ranges) -> list[tuple[tuple[Interval, ...], Range
         held = (*(other for other in part.held if other.feature != feature), own)
         try:
             narrower = hold_difference(problem, ranges, feature, low, high)
-            if narrower.floor > 0:
+            if narrower.floor > 0 or problem.flip is not None:
                 narrower = with_floor(problem, narrower, narrower.floor)
         except NoPairsError:
             found.append((held, None))

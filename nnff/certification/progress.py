@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["CertifyProgress"]
@@ -42,5 +43,5 @@ class CertifyProgress:
 
 
 def relative_gap(lower: float, upper: float) -> float:
-    """Return ``(upper - lower) / max(lower, 1e-9)``."""
-    return (upper - lower) / max(lower, 1e-9)
+    """Return ``(upper - lower) / max(|lower|, 1e-9)``."""
+    return math.inf if math.isinf(lower) else (upper - lower) / max(abs(lower), 1e-9)

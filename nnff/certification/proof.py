@@ -11,7 +11,7 @@ from nnff.solver import BoundOrigin, Limit, SolveResult, Termination
 if TYPE_CHECKING:
     from nnff.milp import MatrixProblem
 
-__all__ = ["Proof", "judge"]
+__all__ = ["BOUND_SLACK", "Proof", "judge"]
 
 BOUND_SLACK = 1e-8
 """Taken off every solver bound, relative to max(1, |bound|): room for dual infeasibilities."""

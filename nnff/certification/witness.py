@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +40,13 @@ def repair(problem: Problem, x1: FloatArray, x2: FloatArray) -> tuple[FloatArray
     -------
     The moved pairs and a mask of those that are feasible, shape (rows,).
     """
-    domain = problem.domain
-    first = domain.nearest(x1)
+    domain, anchor = problem.domain, problem.anchor
+    if anchor is not None and anchor.second:
+        # The held input is the one to start from; domain and metric do not mind the order.
+        mirrored = replace(problem, anchor=replace(anchor, second=False))
+        second, first, good = repair(mirrored, x2, x1)
+        return first, second, good
+    first = domain.nearest(x1 if anchor is None else np.broadcast_to(anchor.row, np.shape(x1)))
     second = domain.nearest(x2, partner=first)
     # A solver's tolerance leaves a hair between continuous features that may not differ at all.
     pinned = ~domain.discrete & (problem.radius == 0)
@@ -80,9 +86,16 @@ def seen_by_metric(problem: Problem) -> BoolArray:
 
 
 def make_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) -> Witness:
-    """Replay one feasible pair, shapes (n,), on the network; the output of the second is the larger."""
-    outputs = problem.network.predict(np.stack([x1, x2]))
-    if outputs[1] < outputs[0]:
+    """Replay one feasible pair, shapes (n,), on the network; the output of the second is the larger.
+
+    A pair with an anchor keeps its order.
+    """
+    rows = np.stack([x1, x2])
+    outputs, answers = problem.outputs(rows), problem.answers(rows)
+    value = None
+    if problem.flip is not None or problem.anchor is not None:
+        value = float(problem.compare(answers[:1], answers[1:])[0])
+    if problem.anchor is None and outputs[1] < outputs[0]:
         x1, x2, outputs = x2, x1, outputs[::-1]
     admitted = bool(problem.admits(x1[None], x2[None])[0])
     return Witness(
@@ -94,6 +107,7 @@ def make_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) 
         distance=float(problem.distance(x1, x2)),
         origin=origin,
         replayed=admitted,
+        value=value,
     )
 
 
@@ -112,7 +126,7 @@ def best_witness(problem: Problem, x1: FloatArray, x2: FloatArray, origin: str) 
     first, second, good = repair(problem, np.atleast_2d(x1), np.atleast_2d(x2))
     if not good.any():
         return None
-    gaps = np.abs(problem.network.predict(second) - problem.network.predict(first))
-    best = int(np.argmax(np.where(good, gaps, -1.0)))
+    values = problem.compare(problem.answers(first), problem.answers(second))
+    best = int(np.argmax(np.where(good, values, -np.inf)))
     witness = make_witness(problem, first[best], second[best], origin)
     return witness if witness.replayed else None

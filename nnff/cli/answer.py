@@ -11,8 +11,10 @@ from rich.text import Text
 from nnff.certification.certificate import Certificate, Reason, Strategy, Trust, Verdict
 from nnff.cli.console import plain_table, print_text
 from nnff.cli.guard import EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_VIOLATED
+from nnff.question import QuestionKind
 from nnff.report.numbers import at_least, at_most, duration, percent, shown
 from nnff.report.pair import Pair, PairRow, pair_table
+from nnff.report.sensitivity_bars import by_contribution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from nnff.certification.certificate import RegionRecord
+    from nnff.certification.sensitivity import Sensitivity
 
 __all__ = [
     "bounds_table",
@@ -30,6 +33,7 @@ __all__ = [
     "print_answer",
     "print_files",
     "print_pair",
+    "print_sensitivity",
     "region_line",
     "solver_line",
 ]
@@ -99,8 +103,18 @@ def bounds_table(certificate: Certificate, *, units: Mapping[str, str] | None = 
     table.add_column(style="dim")
     proven = certificate.delta_upper if certificate.reason is not Reason.INCONSISTENT else math.inf
     how = f"certified: {_TRUST[certificate.trust]}" if math.isfinite(proven) else "nothing is certified"
-    table.add_row("delta_upper", str(at_most(proven)), unit, how)
-    table.add_row("delta_lower", str(at_least(certificate.delta_lower)), unit, "witnessed: a real pair")
+    flip = certificate.question.kind is QuestionKind.FLIP
+    name = "margin" if flip else "delta"
+    unit = "" if flip else unit
+    table.add_row(f"{name}_upper", str(at_most(proven)), unit, how)
+    table.add_row(f"{name}_lower", str(at_least(certificate.delta_lower)), unit, "witnessed: a real pair")
+    if flip:
+        if certificate.question.flips is not None:
+            table.add_row("flips", f"{certificate.question.flips:,}", "", "similar pairs, all counted")
+        table.add_row("threshold", str(shown(certificate.question.threshold or 0.0)), "", "asked for")
+        return table
+    for output in certificate.outputs if len(certificate.outputs) > 1 else ():
+        table.add_row(output.name, str(at_most(output.delta_upper)), "", "certified, this output alone")
     if certificate.delta_data is not None:
         pairs = certificate.data_pairs or 0
         where = (
@@ -136,7 +150,9 @@ def print_pair(console: Console, certificate: Certificate, *, units: Mapping[str
     pair = pair_table(certificate)
     if pair is None:
         return
-    console.print(f"[bold]Worst pair[/], at distance {pair.distance}, raw units", soft_wrap=True)
+    nearest = certificate.question.kind is QuestionKind.FLIP and pair.witness.delta < 0
+    title = "Pair nearest to a flip" if nearest else "Worst pair"
+    console.print(f"[bold]{title}[/], at distance {pair.distance}, raw units", soft_wrap=True)
     console.print()
     console.print(_pair(certificate, pair, units or {}))
     for label, rows in (("also differ", pair.rest), ("equal in both", pair.equal)):
@@ -165,6 +181,21 @@ def _folded(rows: Sequence[PairRow]) -> str:
     listed = ", ".join(f"{row.name} {row.first}" for row in rows[:_LISTED])
     more = len(rows) - _LISTED
     return f"{listed} and {more} more" if more > 0 else listed
+
+
+def print_sensitivity(console: Console, sensitivity: Sensitivity) -> None:
+    """Print delta when one feature moves alone and when it is frozen, that which does most alone first."""
+    table = plain_table(header=True)
+    for title in ("feature", "only it moves", "", "it is frozen", ""):
+        table.add_column(title, justify="right" if title != "feature" else "left")
+    for feature in by_contribution(sensitivity):
+        ends = (feature.only_lower, feature.only_upper, feature.frozen_lower, feature.frozen_upper)
+        cells = [str((at_most if place % 2 else at_least)(end, 4)) for place, end in enumerate(ends)]
+        table.add_row(escape(feature.feature), *cells)
+    console.print()
+    console.print("[bold]Feature by feature[/], witnessed and certified delta", soft_wrap=True)
+    console.print()
+    console.print(table)
 
 
 def solver_line(certificate: Certificate) -> str:

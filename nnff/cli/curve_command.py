@@ -75,6 +75,8 @@ def curve(
 
     if picture not in ("png", "svg"):
         raise ConfigError(f"--picture is {picture!r}; it must be png or svg")
+    if config.certify.question == "flip":
+        raise ConfigError("a curve is of a difference, and a flip is none; set certify.question to another")
     delta = config.certify.delta
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0 and delta is not None):
         raise ConfigError("--tolerance is the width of an epsilon, above 0, and goes with --delta")

@@ -57,7 +57,7 @@ class Flag:
 FLAGS = (
     Flag("--model", "model.path", str, "Model file.", "FILE"),
     Flag("--output-activation", "model.output", str, "Put behind the last layer, e.g. sigmoid.", "NAME"),
-    Flag("--output-index", "model.output_index", int, "Which output, from zero.", "INDEX"),
+    Flag("--output-index", "model.output_index", str, "Which output, from zero, or max.", "INDEX"),
     Flag("--data", "data", str, "Known data set or CSV file.", "NAME|FILE"),
     Flag("--target", "data.target", str, "Target column of the CSV file.", "NAME"),
     Flag("--features", "data.features", str, "Input columns, in the model's order.", "A,B,..."),
@@ -83,6 +83,9 @@ FLAGS = (
     Flag("--threads", "solver.threads", int, "Threads of the solver."),
     Flag("--seed", "solver.seed", int, "Seed of attack and solver."),
     Flag("--solver-options", "solver.options", str, "Options in the solver's own spelling.", "TABLE"),
+    Flag("--question", "certify.question", str, "output, probability, logit or flip.", "NAME"),
+    Flag("--threshold", "certify.threshold", float, "Threshold of a flip."),
+    Flag("--counterfactual", "certify.counterfactual", bool, "Only sensitive attributes change."),
     Flag("--strategy", "certify.strategy", str, "relational, exhaustive, ...", "NAME"),
     Flag("--gap", "certify.gap", float, "Relative gap to stop at."),
     Flag("--delta", "certify.delta", float, "Ask for a verdict against this value."),

@@ -14,6 +14,7 @@ from nnff.cli.curve_command import curve
 from nnff.cli.demo_command import demo
 from nnff.cli.guard import EXIT_INTERNAL, EXIT_INTERRUPTED, complain
 from nnff.cli.learn_command import learn_metric
+from nnff.cli.local_command import local
 from nnff.cli.plugins_command import plugins
 from nnff.cli.train_command import train
 
@@ -52,6 +53,7 @@ app.command("certify")(certify)
 app.command("curve")(curve)
 app.command("learn-metric")(learn_metric)
 app.command("train")(train)
+app.command("local")(local)
 app.command("plugins")(plugins)
 app.add_typer(check_command.app, name="check")
 app.add_typer(bench_command.app, name="bench")

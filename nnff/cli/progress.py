@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nnff.certification.progress import CertifyProgress
 
-__all__ = ["ProgressLine", "progress_text"]
+__all__ = ["CountLine", "ProgressLine", "progress_text"]
 
 _LOG_EVERY = 10.0
 """Seconds between two log lines where stderr is no terminal."""
@@ -60,6 +60,12 @@ class ProgressLine(LiveDisplay):
             self._logged = now
             self._console.print(f"{self.title}: {progress_text(progress)}", soft_wrap=True)
 
+    def about(self, title: str, progress: CertifyProgress) -> None:
+        """Take note of a progress report of one part of the work; a part with a new title starts anew."""
+        if title != self.title:
+            self.begin(title)
+        self.update(progress)
+
     def stopping(self) -> None:
         """Say that the run was asked to stop; only sets a flag, for use in a signal handler."""
         self._stopping = True
@@ -82,6 +88,35 @@ class ProgressLine(LiveDisplay):
             line.append(progress_text(self._latest, seconds=elapsed))
         if self._stopping:
             line.append("  stopping", style="yellow")
+        return line
+
+
+class CountLine(ProgressLine):
+    """How many of a known number of parts are done.
+
+    Parameters
+    ----------
+    title, quiet
+        As for `ProgressLine`.
+    total
+        Number of parts.
+    """
+
+    def __init__(self, title: str, total: int, *, quiet: bool = False) -> None:
+        super().__init__(title, quiet=quiet)
+        self._total, self._done = total, 0
+
+    def count(self) -> None:
+        """Take note of one more part."""
+        self._done += 1
+        now = time.monotonic()
+        if not self._quiet and self._live is None and now - self._logged >= _LOG_EVERY:
+            self._logged = now
+            self._console.print(f"{self.title}: {self._done:,} of {self._total:,} rows", soft_wrap=True)
+
+    def _render(self) -> Text:
+        line = super()._render()
+        line.append(f"  {self._done:,} of {self._total:,} rows")
         return line
 
 

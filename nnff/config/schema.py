@@ -47,6 +47,15 @@ def _features(value: Any) -> Any:
     return list(value)
 
 
+def _output(value: Any) -> Any:
+    """Accept an index or the word for the largest of all outputs."""
+    if value is None or value == "max":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError('it must be a whole number, at least 0, or "max"')
+    return value
+
+
 def _optional_features(value: Any) -> Any:
     """Accept a list of names and zero-based indices, or nothing."""
     if value is None:
@@ -139,12 +148,12 @@ class ModelSection(_Section):
         "Activation to put behind the last layer when the file holds a logit, such as `sigmoid`.",
         shown="name",
     )
-    output_index: int | None = _key(
+    output_index: Annotated[int | str | None, BeforeValidator(_output)] = _key(
         None,
-        "Which output to certify, from zero, when the network has several.",
+        "Which output to certify, from zero, when the network has several (of a softmax, the probability of "
+        'that class); `"max"`: the largest delta of any.',
         Form.NUMBER,
-        shown="whole number",
-        ge=0,
+        shown='whole number or "max"',
     )
 
 
@@ -292,6 +301,26 @@ class SolverSection(_Section):
 class CertifySection(_Section):
     """What is asked, and how it is answered."""
 
+    question: Literal["output", "probability", "logit", "flip"] = _key(
+        "output",
+        "What is measured for a pair: the difference of the `output` in its own units, of a `probability` "
+        "(a sigmoid is put behind a logit), of the `logit`; or whether the two lie on different sides of "
+        "`threshold`: `flip`.",
+        shown="`output`, `probability`, `logit` or `flip`",
+    )
+    threshold: float | None = _key(
+        None,
+        "The threshold t of a flip, f(x') < t <= f(x''), in units of the output.",
+        Form.NUMBER,
+        shown="number",
+    )
+    counterfactual: bool = _key(
+        default=False,
+        description="Pairs that are equal but for the sensitive attributes, which are free: takes the place "
+        "of the whole of [similarity].",
+        form=Form.NUMBER,
+        shown="true or false",
+    )
     strategy: str = _key("relational", "How delta_upper is obtained.", shown="name")
     gap: float = _key(
         1e-2, "Stop when (delta_upper - delta_lower) / delta_lower is at most this.", Form.NUMBER,
@@ -370,6 +399,8 @@ class Config(BaseModel):
         ConfigError
             If it is not set.
         """
+        if self.certify.counterfactual:
+            return 0.0
         if self.similarity.epsilon is None:
             raise ConfigError("similarity.epsilon is not set; set it in the config file or with --epsilon")
         return self.similarity.epsilon

@@ -23,7 +23,7 @@ __all__ = ["cover", "cover_plan", "holes"]
 
 
 def cover_plan(
-    network: Network, ranges: Ranges, plan: CellPlan, fallback: CellPlan
+    network: Network, ranges: Ranges, plan: CellPlan, fallback: CellPlan, *, last: bool = False
 ) -> dict[Neuron, tuple[Cell, ...]]:
     """Return cells that cover the ranges of every smooth neuron, made of a plan's as far as they go.
 
@@ -37,12 +37,14 @@ def cover_plan(
         Cells of another problem on the network; see `cover` for why that is sound.
     fallback
         Cells of this problem, of which what `plan` leaves open is made.
+    last
+        See `nnff.encoding.relational.needs_midpoint`.
     """
     result: dict[Neuron, tuple[Cell, ...]] = {}
     for index, layer in enumerate(network.layers):
         if not layer.activation.smooth:
             continue
-        sides = cell_sides(network, index)
+        sides = cell_sides(network, index, last=last)
         for j, limits in enumerate(rectangles(network, ranges, index)):
             result[index, j] = cover(
                 layer.activation, plan.get((index, j), ()), limits, sides, fallback.get((index, j), ())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnff.encoding.discrete import write_choices
 from nnff.ranges import input_rows
+from nnff.ranges.anchored import held_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,10 @@ def write_pair(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> Pa
     for half in (0.5, -0.5):
         _write_rows(writer, problem, [midpoint, difference], [1.0, half])
     _write_ball(writer, problem, ranges, difference)
+    if problem.anchor is not None:
+        side = 0.5 if problem.anchor.second else -0.5
+        for zm, dz, low, high in zip(midpoint, difference, *held_inputs(problem), strict=True):
+            writer.row([(1.0, zm), (side, dz)], float(low), float(high))
     return PairVariables(tuple(midpoint), tuple(difference))
 
 
@@ -104,6 +109,10 @@ def write_copies(writer: BlockWriter, problem: Problem, ranges: InputRanges) -> 
     for copy in (first, second):
         _write_rows(writer, problem, [copy], [1.0])
     _write_ball(writer, problem, ranges, difference)
+    if problem.anchor is not None:
+        held = second if problem.anchor.second else first
+        for z, low, high in zip(held, *held_inputs(problem), strict=True):
+            writer.row([(1.0, z)], float(low), float(high))
     return CopyVariables(tuple(first), tuple(second))
 
 

@@ -23,6 +23,7 @@ import pyomo.environ as pyo
 from nnff.encoding.affine import write_affine
 from nnff.encoding.cells import Cell, CellPlan, Neuron, Side, make_cells, rectangles
 from nnff.encoding.encoded import CellPoint, Encoded, NeuronColumns
+from nnff.encoding.margin import write_margin
 from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_pair
 from nnff.encoding.piecewise import write_piecewise_pair
@@ -66,25 +67,25 @@ _Handles = list[Any | None]
 """One variable per neuron; None stands for the constant 0."""
 
 
-def needs_midpoint(network: Network) -> tuple[bool, ...]:
+def needs_midpoint(network: Network, *, last: bool = False) -> tuple[bool, ...]:
     """Tell for each layer whether its pre-activation midpoint m enters the model.
 
     m of a layer is needed if its own activation is not linear or a later
-    layer needs the mean s of its outputs.
+    layer needs the mean s of its outputs; and if the objective needs m of the `last`, as a flip's does.
     """
     needed: list[bool] = []
-    later = False
+    later = last
     for layer in reversed(network.layers):
         later = layer.activation_name != "identity" or later
         needed.append(later)
     return tuple(reversed(needed))
 
 
-def cell_sides(network: Network, layer: int) -> tuple[Side, ...]:
-    """Return which planes the cells of a layer need."""
+def cell_sides(network: Network, layer: int, *, last: bool = False) -> tuple[Side, ...]:
+    """Return which planes the cells of a layer need; `last` as in `needs_midpoint`."""
     if layer == len(network.layers) - 1:
         return OUTPUT_SIDES
-    return HIDDEN_SIDES if needs_midpoint(network)[layer + 1] else DIFFERENCE_SIDES
+    return HIDDEN_SIDES if needs_midpoint(network, last=last)[layer + 1] else DIFFERENCE_SIDES
 
 
 def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, ...]]:
@@ -116,7 +117,7 @@ def initial_plan(problem: Problem, ranges: Ranges) -> dict[Neuron, tuple[Cell, .
                 pieces = [(*m, low, high)]
             boxes.extend(np.array(piece) for piece in pieces)
             owners.extend([j] * len(pieces))
-        cells = make_cells(layer.activation, boxes, cell_sides(network, index))
+        cells = make_cells(layer.activation, boxes, cell_sides(network, index, last=problem.flip is not None))
         for j in range(layer.n_outputs):
             plan[index, j] = tuple(c for c, owner in zip(cells, owners, strict=True) if owner == j)
     return plan
@@ -166,7 +167,7 @@ def encode_relational(
         inner = embedded.write(root.child("embedding"), pair)
     midpoints: _Handles = list(pair.midpoint)
     differences: _Handles = list(pair.difference)
-    needed = needs_midpoint(network)
+    needed = needs_midpoint(network, last=problem.flip is not None)
     written: dict[Neuron, Written] = {}
     pre: dict[Neuron, tuple[Any | None, Any]] = {}
     last = len(network.layers) - 1
@@ -198,9 +199,15 @@ def encode_relational(
     objective = differences[0]
     if objective is None:
         objective = root.variable(0.0, 0.0)
-    # Of each pair one order has a difference that is not negative: where g does not decrease, it is that
-    # in which Dout is not.
-    root.row([(1.0, objective)], max(ranges.floor, 0.0), np.inf)
+    if problem.flip is not None:
+        m, d = pre[last, 0]
+        objective = write_margin(
+            root.child("margin"), problem, ranges, [(1.0, m), (0.5, d)], [(1.0, m), (-0.5, d)]
+        )
+    else:
+        # Of each pair one order has a difference that is not negative: where g does not decrease, it is
+        # that in which Dout is not.
+        root.row([(1.0, objective)], max(ranges.floor, 0.0), np.inf)
     unit = write_objective(model, [(1.0, objective)], root.bounds(objective)[1])
     compiled = compile_model(model)
     return Encoded(

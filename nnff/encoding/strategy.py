@@ -138,7 +138,8 @@ class Relational(EncodingStrategy):
 
     def adapt(self, known: Any, plan: Any) -> Any:
         """Clip the known cells to the ranges and fill what they leave open from the current ones."""
-        return cover_plan(self.problem.network, self.ranges, known, plan)
+        last = self.problem.flip is not None
+        return cover_plan(self.problem.network, self.ranges, known, plan, last=last)
 
     def boxes(self, plan: Any) -> Mapping[Neuron, Sequence[FloatArray]]:
         """Return the rectangles of the cells."""

@@ -26,6 +26,7 @@ import pyomo.environ as pyo
 from nnff.encoding.affine import write_affine
 from nnff.encoding.embedding import chain_of
 from nnff.encoding.encoded import CellPoint, Encoded
+from nnff.encoding.margin import write_margin
 from nnff.encoding.objective import write_objective
 from nnff.encoding.pair import write_copies
 from nnff.encoding.piecewise import write_piecewise_copy
@@ -205,6 +206,11 @@ def encode_twin(
     # The closed form is free to everyone; here it only chooses the unit.
     last = network.layers[-1].activation
     reach = float(difference_range(last, ranges.layers[-1])[1][0])
+    if problem.flip is not None:
+        # Linear at its end: an output is its own pre-activation, and always a variable.
+        first, second = ([(1.0, a)] for a in outputs)
+        terms = [(1.0, write_margin(root.child("margin"), problem, ranges, second, first))]
+        reach = root.bounds(terms[0][1])[1]
     unit = write_objective(model, terms, reach)
     compiled = compile_model(model)
     return Encoded(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nnff.errors import ModelError
 from nnff.network.activation import Activation, activation
 from nnff.network.scaling import Scaling
+from nnff.network.softmax import class_network, softmax
 from nnff.values import ContentValue, FloatArray, frozen_array
 
 __all__ = ["Layer", "Network"]
@@ -88,6 +89,8 @@ class Network(ContentValue):
     input_range
         Finite ranges of the raw inputs, lower then upper ends, shape (2, n),
         if the model file states them.
+    softmax
+        Whether a softmax over all outputs comes last; `select_output` then gives the probability of a class.
     source
         Where it was read from, for messages and certificates; does not
         take part in comparisons.
@@ -99,6 +102,7 @@ class Network(ContentValue):
     feature_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     input_range: FloatArray | None = None
+    softmax: bool = field(default=False, metadata={"fingerprint": "unless default"})
     source: str = field(default="", metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
@@ -106,7 +110,7 @@ class Network(ContentValue):
         put(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ModelError("a network needs at least one layer")
-        _check_sizes(self.layers)
+        _check_sizes(self.layers, softmax=self.softmax)
         if self.input_scaling is None:
             put(self, "input_scaling", Scaling.none(self.n_inputs))
         if self.output_scaling is None:
@@ -145,11 +149,16 @@ class Network(ContentValue):
     def architecture(self) -> str:
         """Sizes and activations in one line, such as ``13-16-1 (sigmoid, identity)``."""
         sizes = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self.layers)))
-        return f"{sizes} ({', '.join(layer.activation_name for layer in self.layers)})"
+        names = [layer.activation_name for layer in self.layers]
+        return f"{sizes} ({', '.join([*names, 'softmax'] if self.softmax else names)})"
 
     def with_output_activation(self, name: str) -> Network:
         """Return the same network with activation `name` behind its last layer, which must be linear."""
         last = self.layers[-1]
+        if self.softmax:
+            raise ModelError(f"the network already ends in a softmax, so {name!r} cannot be put behind it")
+        if name == "softmax":
+            return replace(self, softmax=True)
         if last.activation_name != "identity":
             raise ModelError(
                 f"the network already ends in {last.activation_name}, "
@@ -163,9 +172,11 @@ class Network(ContentValue):
         return replace(self, layers=layers, output_scaling=Scaling.none(self.n_outputs))
 
     def select_output(self, index: int) -> Network:
-        """Return the network that computes output `index` alone."""
+        """Return the network that computes output `index` alone; of a softmax, the probability of a class."""
         if not 0 <= index < self.n_outputs:
             raise ModelError(f"there is no output {index}; the network has {self.n_outputs}")
+        if self.softmax:
+            return class_network(self, index)
         last = self.layers[-1]
         chosen = Layer(last.weight[[index]], last.bias[[index]], last.activation_name)
         scaling = Scaling(self.output_scaling.center[[index]], self.output_scaling.scale[[index]])
@@ -192,7 +203,8 @@ class Network(ContentValue):
         values = self.input_scaling.apply(rows)
         for layer in self.layers:
             values = layer.activation.value(values @ layer.weight.T + layer.bias)
-        return self.output_scaling.invert(values)
+        outputs = self.output_scaling.invert(values)
+        return softmax(outputs) if self.softmax else outputs
 
     def predict(self, x: npt.ArrayLike) -> FloatArray:
         """Evaluate a single-output network: shape (rows,) for (rows, n_inputs), else a scalar array."""
@@ -247,8 +259,10 @@ class Network(ContentValue):
         return rows
 
 
-def _check_sizes(layers: tuple[Layer, ...]) -> None:
-    """Refuse layers that do not fit onto each other."""
+def _check_sizes(layers: tuple[Layer, ...], *, softmax: bool) -> None:
+    """Refuse layers that do not fit onto each other, and a softmax over one output."""
+    if softmax and layers[-1].n_outputs == 1:
+        raise ModelError("a softmax over one output is always 1; the network needs at least two outputs")
     for index, (before, after) in enumerate(pairwise(layers), start=1):
         if before.n_outputs != after.n_inputs:
             raise ModelError(

@@ -35,6 +35,7 @@ OPERATORS = (
     "Mul",
     "Div",
     *_ACTIVATIONS,
+    "Softmax",
     *_PARAMETRISED,
     "Erf",
     *_OF_CONSTANTS,
@@ -151,7 +152,7 @@ def network_from_model(model: Any, **facts: Any) -> Network:
                 raise ModelError(
                     f"{_label(readers[0])} reads the output {output!r}: the graph is not sequential"
                 )
-            return walk.chain.finish(**facts)
+            return walk.chain.finish(softmax=walk.softmax, **facts)
         if not readers:
             raise ModelError(f"the output {output!r} does not depend on the input {given.name!r}")
         if len(readers) > 1:
@@ -178,6 +179,7 @@ class _Walk:
 
     def __init__(self, graph: Any, given: GraphInput) -> None:
         self.chain = Chain(given.width)
+        self.softmax = False
         self.batch = given.batch
         self.constants: dict[str, npt.NDArray[Any]] = {
             tensor.name: _array(tensor) for tensor in graph.initializer
@@ -207,6 +209,17 @@ class _Walk:
 
     def step(self, node: Any, data: str) -> None:
         """Append one node, which reads `data`, to the chain."""
+        if self.softmax and node.op_type not in ("Identity", "Cast"):
+            raise ModelError("it comes behind a softmax, which nnff reads at the very end only")
+        if node.op_type == "Softmax":
+            axis = _attribute(node, "axis", -1)
+            if axis not in (1, -1):
+                raise ModelError(f"axis = {axis} is not the outputs of a row")
+            self.softmax = True
+        else:
+            self._step(node, data)
+
+    def _step(self, node: Any, data: str) -> None:
         match node.op_type:
             case "Relu" | "Sigmoid" | "Softplus" | "Tanh":
                 self.chain.activate(_ACTIVATIONS[node.op_type])

@@ -35,11 +35,10 @@ def write_onnx(network: Network, path: str | os.PathLike[str]) -> None:
     names and input range, bit for bit, so with the same fingerprint.
 
     The graph is ``Sub, Div`` (input scaling, if any), then per layer ``Gemm``
-    and its activation, then ``Mul, Add`` (output scaling, if any).  SiLU and GELU are spelt out, and so
-    are leaky ReLU (``PRelu``) and hard sigmoid (``Mul, Add, Clip``) with parameters that single precision
-    cannot hold.  Names and
-    input range stand in ``metadata_props`` as JSON, see
-    `nnff.network.onnx_file.OnnxReader`.
+    and its activation, then ``Mul, Add`` (output scaling, if any) and ``Softmax`` (if any).  SiLU and
+    GELU are spelt out, and so are leaky ReLU (``PRelu``) and hard sigmoid (``Mul, Add, Clip``) with
+    parameters that single precision cannot hold.  Names and input range stand in ``metadata_props`` as
+    JSON, see `nnff.network.onnx_file.OnnxReader`.
 
     Parameters
     ----------
@@ -125,6 +124,8 @@ def _model(network: Network) -> Any:
     if not outgoing.is_none:
         step("Mul", "output.scale", {"by": outgoing.scale})
         step("Add", "output.center", {"by": outgoing.center})
+    if network.softmax:
+        step("Softmax", "probabilities", {}, axis=-1)
     nodes[-1].output[0] = "output"
 
     graph = helper.make_graph(

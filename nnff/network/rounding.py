@@ -82,4 +82,12 @@ def evaluation_error(network: Network, rows: FloatArray, roundoff: float) -> Flo
     outgoing = network.output_scaling
     magnitude = np.abs(values * outgoing.scale) + np.abs(outgoing.center)
     result: FloatArray = error * np.abs(outgoing.scale) + unit * _EXTRA_OPERATIONS * magnitude + _UNDERFLOW
+    if network.softmax:
+        # dp_k = p_k (dz_k - sum of p_j dz_j), at most p_k (1 - p_k) times the spread of dz; then its own
+        # rounding, in which exp turns the absolute error of z - max z into a relative one.
+        spread = 2 * result.max(axis=-1, keepdims=True)
+        values = outgoing.invert(values)
+        logits = np.abs(values).max(axis=-1, keepdims=True)
+        own = unit * (_EXTRA_OPERATIONS + network.n_outputs + 2 * logits)
+        result = np.broadcast_to(spread / 4 + own + _UNDERFLOW, result.shape)
     return result

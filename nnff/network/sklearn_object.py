@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SklearnReader"]
 
-_ACTIVATIONS = {"identity": "identity", "relu": "relu", "logistic": "sigmoid", "tanh": "tanh"}
+_ACTIVATIONS = {
+    "identity": "identity",
+    "relu": "relu",
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "softmax": "softmax",
+}
 
 _READS = (
-    "nnff reads MLPRegressor, binary MLPClassifier, and pipelines that scale with StandardScaler "
-    "or MinMaxScaler before one of them"
+    "nnff reads MLPRegressor, MLPClassifier with one class per row, and pipelines that scale with "
+    "StandardScaler or MinMaxScaler before one of them"
 )
 
 
@@ -28,7 +34,8 @@ class SklearnReader(NetworkReader):
     """Reads fitted scikit-learn networks as objects in memory.
 
     * ``MLPRegressor``: f is ``predict``.
-    * ``MLPClassifier`` with two classes: f is ``predict_proba[:, 1]``.
+    * ``MLPClassifier`` with two classes: f is ``predict_proba[:, 1]``; with more, one output per class
+      behind a softmax, ``predict_proba``.
     * ``Pipeline`` of any number of ``StandardScaler``, ``MinMaxScaler``
       (without ``clip``) and ``"passthrough"``, then one of these: the scalers
       become the network's input scaling.
@@ -48,24 +55,27 @@ class SklearnReader(NetworkReader):
         """Turn a fitted estimator into a network; see `NetworkReader.read`."""
         *scalers, model = _steps(source)
         chain = Chain(_n_inputs(source, scalers, model))
+        facts: dict[str, Any] = {"source": _kind(source)}
         for scaler in scalers:
             _scale(chain, scaler)
         for index, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True), start=1):
             chain.dense(weight.T, bias)
             last = index == len(model.coefs_)
             name = _ACTIVATIONS[model.out_activation_ if last else model.activation]
-            if name != "identity":
+            if name == "softmax":
+                facts["softmax"] = True
+            elif name != "identity":
                 chain.activate(name)
-        facts: dict[str, Any] = {"source": _kind(source)}
         names = getattr(source, "feature_names_in_", None)
         if names is not None:
             facts["feature_names"] = tuple(str(name) for name in names)
         if _kind(model) == "MLPClassifier":
-            facts["output_names"] = (f"P({model.classes_[1]})",)
+            classes = model.classes_ if facts.get("softmax") else model.classes_[1:]
+            facts["output_names"] = tuple(f"P({name})" for name in classes)
         return chain.finish(**facts)
 
     def reference(self, source: Any, rows: FloatArray) -> FloatArray:
-        """Return ``predict``, or for a classifier ``predict_proba[:, 1]``, shape (rows, outputs)."""
+        """Return ``predict``; of a classifier ``predict_proba``, its last column for two classes."""
         table: Any = rows
         names = getattr(source, "feature_names_in_", None)
         if names is not None:
@@ -73,7 +83,8 @@ class SklearnReader(NetworkReader):
 
             table = pd.DataFrame(rows, columns=names)
         if _kind(_steps(source)[-1]) == "MLPClassifier":
-            answers = source.predict_proba(table)[:, 1]
+            answers = source.predict_proba(table)
+            answers = answers if answers.shape[1] > 2 else answers[:, 1]  # noqa: PLR2004 - two classes
         else:
             answers = source.predict(table)
         return np.asarray(answers, dtype=np.float64).reshape(len(rows), -1)
@@ -118,7 +129,10 @@ def _check_network(model: Any) -> None:
         raise ModelError(f"the {kind} is not fitted")
     if model.out_activation_ not in _ACTIVATIONS:
         raise ModelError(f"the {kind} has the output activation {model.out_activation_}; {_READS}")
-    if kind == "MLPClassifier" and (model.n_outputs_ != 1 or len(model.classes_) != 2):  # noqa: PLR2004
+    # One output for two classes, one each for more; labels that do not exclude each other are neither.
+    multiclass = model.out_activation_ == "softmax" and model.n_outputs_ == len(model.classes_)
+    binary = model.n_outputs_ == 1
+    if kind == "MLPClassifier" and not (multiclass or (binary and len(model.classes_) == 2)):  # noqa: PLR2004
         raise ModelError(
             f"the MLPClassifier has {len(model.classes_)} classes or labels and {model.n_outputs_} outputs; "
             f"{_READS}"

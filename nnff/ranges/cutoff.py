@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnff.ranges.interval import LayerRanges, Ranges
+from nnff.ranges.margin import with_margin_floor
 from nnff.ranges.outward import difference_above
 
 if TYPE_CHECKING:
@@ -42,8 +43,11 @@ def with_floor(problem: Problem, ranges: Ranges, floor: float) -> Ranges:
     ranges
         Ranges that hold at least the pairs in question.
     floor
-        Not negative.
+        Below 0 it says no more than 0.  For a flip, a floor of its margin instead, which may be negative.
     """
+    if problem.flip is not None:
+        return with_margin_floor(problem, ranges, floor)
+    floor = max(floor, 0.0)
     g = problem.network.layers[-1].activation
     known = ranges.layers[-1]
     if not g.monotone:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnff.errors import ProblemError
+from nnff.question import SAME_SIDE
 from nnff.ranges.input_rows import InputPolytope
+from nnff.ranges.margin import margin_bound
 from nnff.ranges.outward import (
     activation_range,
     affine_range,
@@ -249,8 +251,15 @@ def closed_form(problem: Problem, ranges: Ranges) -> float:
     The output difference h of the last layer lies in its `difference_range`;
     for a sigmoid output that is at most tanh(Dout/4), for tanh 2 tanh(Dout/2), for
     a linear one Dout, less where the output's midpoint range excludes 0; for others Dout times a slope.
-    For ranges with a floor, the bound of the pairs that they hold.
+    For ranges with a floor, the bound of the pairs that they hold.  For a flip, the bound of its margin.
     """
+    if problem.flip is not None:
+        known = ranges.layers[-1]
+        if not (known.difference_lower.any() or known.difference_upper.any()):
+            # Where no two outputs differ both inputs are on one side, also where both are on the threshold.
+            return SAME_SIDE
+        margin = margin_bound(problem, ranges) * float(abs(problem.network.output_scaling.scale[0]))
+        return margin + abs(margin) * 1e-15
     g = problem.network.layers[-1].activation
     low, high = difference_range(g, ranges.layers[-1])
     reach = max(float(high[0]), -float(low[0]), 0.0)

@@ -13,12 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nnff.certification.certificate import Reason
 from nnff.errors import ConfigError, DataError, ProblemError
+from nnff.question import QuestionKind
 from nnff.report.bounds_bar import bounds_bar, certified, reach
 from nnff.report.neighbours import neighbourhood
 from nnff.report.numbers import at_least, at_most, clock, duration, percent, shown
 from nnff.report.pair import pair_table
 from nnff.report.plot import bracket_plot, curve_plot
 from nnff.report.region import explained_words, region_words, within_box
+from nnff.report.sensitivity_bars import by_contribution, sensitivity_bars
 from nnff.report.wording import disclaimers, free_attribute_words, strategy_words, trust_words, verdict_words
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from nnff.certification.certificate import Certificate, SolverRun
     from nnff.certification.curve import Curve
+    from nnff.certification.sensitivity import Sensitivity
 
 __all__ = ["DEFAULT_TITLE", "page_environment", "render_report", "write_report", "write_whole"]
 
@@ -55,6 +58,7 @@ def write_report(
     curve: Curve | None = None,
     frame: pd.DataFrame | None = None,
     free_attribute: Certificate | None = None,
+    sensitivity: Sensitivity | None = None,
     plausible: Certificate | None = None,
     accuracy: Mapping[str, float] | None = None,
     units: Mapping[str, str] | None = None,
@@ -67,7 +71,7 @@ def write_report(
     ----------
     path
         The HTML file.  Its folder must exist.
-    certificate, curve, frame, free_attribute, plausible, accuracy, units, command, title
+    certificate, curve, frame, free_attribute, sensitivity, plausible, accuracy, units, command, title
         See `render_report`.
 
     Raises
@@ -83,6 +87,7 @@ def write_report(
         curve=curve,
         frame=frame,
         free_attribute=free_attribute,
+        sensitivity=sensitivity,
         plausible=plausible,
         accuracy=accuracy,
         units=units,
@@ -124,6 +129,7 @@ def render_report(
     curve: Curve | None = None,
     frame: pd.DataFrame | None = None,
     free_attribute: Certificate | None = None,
+    sensitivity: Sensitivity | None = None,
     plausible: Certificate | None = None,
     accuracy: Mapping[str, float] | None = None,
     units: Mapping[str, str] | None = None,
@@ -145,6 +151,8 @@ def render_report(
         adds the rows nearest to the worst pair and a plausibility note.
     free_attribute
         Certificate of the same model at epsilon 0 with the sensitive attribute free.
+    sensitivity
+        Brackets of delta when one feature moves alone or not at all, for the same question.
     plausible
         Certificate of the same question over a plausible region; shown side by side.
     accuracy
@@ -166,9 +174,15 @@ def render_report(
         model or not at epsilon 0, or `plausible` is not of the same question over a region.
     """
     _check_company(certificate, curve, free_attribute)
+    if sensitivity is not None and sensitivity.whole.model.fingerprint != certificate.model.fingerprint:
+        raise ProblemError(
+            "the sensitivity is of another model than the certificate; make it for the same one"
+        )
     style, verdict = verdict_words(certificate)
     unit = _with_unit(certificate.model.output_name, units or {})
-    bars = _both(lambda width: bounds_bar(certificate, width))
+    flip = certificate.question.kind is QuestionKind.FLIP
+    # A margin can be negative, which a bar that begins at 0 does not show.
+    bars = [] if flip else _both(lambda width: bounds_bar(certificate, width))
     context: dict[str, Any] = {
         "title": title,
         "c": certificate,
@@ -180,15 +194,17 @@ def render_report(
         "model_name": _last_part(certificate.model.source) or "in memory",
         "upper": certified(certificate),
         "bars": bars,
-        "marks": {marker.kind: marker.value for marker in bars[0][1].markers},
+        "marks": {marker.kind: marker.value for _, bar in bars[:1] for marker in bar.markers},
+        "flip": flip,
         "pair": pair_table(certificate),
         "near": None if frame is None else neighbourhood(certificate, frame),
         "accuracy": dict(accuracy or {}),
         "curve": None,
         "free": None,
+        "sensitivity": None,
         "plausible": None,
         "region": None if certificate.domain.region is None else region_words(certificate),
-        "bracket": _both(lambda width: bracket_plot(certificate, unit, width, 260.0)),
+        "bracket": [] if flip else _both(lambda width: bracket_plot(certificate, unit, width, 260.0)),
         "strategy": strategy_words(certificate.strategy),
         "trust": trust_words(certificate),
         "phases": [
@@ -205,6 +221,12 @@ def render_report(
         plots = _both(lambda width: curve_plot(curve, unit, certificate.epsilon, width, 340.0))
         doubtful = [c.epsilon for c in curve.certificates if c.reason is Reason.INCONSISTENT]
         context["curve"] = {"plots": plots, "points": curve.points, "doubtful": doubtful}
+    if sensitivity is not None:
+        context["sensitivity"] = {
+            "bars": _both(lambda width: sensitivity_bars(sensitivity, width)),
+            "features": by_contribution(sensitivity),
+            "interrupted": sensitivity.interrupted,
+        }
     if free_attribute is not None:
         # The same axis as the bar at the top, so that the two can be compared by eye.
         cover = reach(certificate)
@@ -321,7 +343,8 @@ def _question(certificate: Certificate) -> tuple[object, ...]:
     """Return what has to be the same along a curve: delta grows with epsilon only if nothing else changes."""
     metric = certificate.metric
     similar = (metric.name, metric.parameters, metric.center, metric.scale)
-    return (certificate.model.fingerprint, certificate.domain, similar)
+    asked = (certificate.question.kind, certificate.question.threshold)
+    return (certificate.model.fingerprint, certificate.domain, similar, asked)
 
 
 def _check_lengths(certificate: Certificate) -> None:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from nnff.certification import Reason, Trust, certify
+from nnff.certification import Reason, Trust, Verdict, certify
 from nnff.domain import Domain
 from nnff.network import read_network
 from nnff.similarity import metric
@@ -64,6 +64,65 @@ def test_compas_with_priors_within_reach(data_home, expected, name, reach):
     )
     truth = expected["compas"][name]["race_free_and_priors_within"][reach]
     assert result.delta_upper == pytest.approx(truth, abs=2e-6)
+
+
+THRESHOLDS = (0.5, 0.02, 0.04, 0.06)
+"""One that many similar pairs lie on different sides of, and three that none do."""
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+@pytest.mark.parametrize("name", ["compas-1", "compas-2"])
+def test_flips_of_compas_by_exhaustion(data_home, expected, name, attribute, threshold):
+    network = network_of(data_home, name)
+    result = certify(
+        network,
+        Domain.from_network(network, integer="all"),
+        identical_but(network, ATTRIBUTES[attribute]),
+        0.0,
+        strategy="exhaustive",
+        question="flip",
+        threshold=threshold,
+    )
+    flips = expected["compas"][name][attribute]["flips"] if threshold == 0.5 else 0
+    assert result.question.flips == flips
+    assert result.verdict is (Verdict.VIOLATED if flips else Verdict.CERTIFIED)
+    assert result.trust is Trust.EXHAUSTIVE
+    assert (result.delta_lower >= 0) == bool(flips)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_flips_of_compas_1_by_the_milp(data_home, attribute, threshold):
+    network = network_of(data_home, "compas-1")
+    result = certify(
+        network,
+        Domain.from_network(network, integer="all"),
+        identical_but(network, ATTRIBUTES[attribute]),
+        0.0,
+        question="flip",
+        threshold=threshold,
+        time_limit=60,
+    )
+    assert result.reason is Reason.DECIDED
+    assert result.verdict is (Verdict.VIOLATED if threshold == 0.5 else Verdict.CERTIFIED)
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_flips_of_compas_2_at_one_half_need_no_solver(data_home, attribute):
+    network = network_of(data_home, "compas-2")
+    result = certify(
+        network,
+        Domain.from_network(network, integer="all"),
+        identical_but(network, ATTRIBUTES[attribute]),
+        0.0,
+        question="flip",
+        threshold=0.5,
+        time_limit=60,
+    )
+    assert result.verdict is Verdict.VIOLATED
+    assert result.witness.output1 < 0.5 <= result.witness.output2
 
 
 @pytest.mark.slow

@@ -27,4 +27,4 @@ def test_every_key_is_described(section):
 
 
 def test_there_are_no_more_keys_than_a_person_can_survey():
-    assert sum(len(fields_of(section)) for section in SECTIONS) <= 36
+    assert sum(len(fields_of(section)) for section in SECTIONS) <= 39

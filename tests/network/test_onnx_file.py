@@ -509,9 +509,13 @@ def reshaped(*sizes: int, **attributes: int) -> Any:
 
 
 REFUSED = {
-    "softmax": (
-        lambda m: m.gemm(W).node("Softmax", name="probabilities"),
-        "Softmax node 'probabilities' is not",
+    "softmax before the end": (
+        lambda m: m.gemm(W).node("Softmax").node("Relu", name="behind"),
+        "Relu node 'behind'.*behind a softmax",
+    ),
+    "softmax over rows": (
+        lambda m: m.gemm(W).node("Softmax", name="mixed", axis=0),
+        "Softmax node 'mixed'.*axis = 0 is not the outputs of a row",
     ),
     "selu": (
         lambda m: m.node("Selu", name="act_3"),

@@ -70,8 +70,10 @@ def test_output_activation_and_index(model_file):
     assert squashed.predict(rows) == pytest.approx(1 / (1 + np.exp(-plain[:, 1])))
     with pytest.raises(ModelError, match="there is no output 2"):
         read_network(model_file, output_index=2)
-    with pytest.raises(ModelError, match="'softmax' is not supported"):
-        read_network(model_file, output_activation="softmax")
+    classes = read_network(model_file, output_activation="softmax")
+    assert classes.forward(rows) == pytest.approx(np.exp(plain) / np.exp(plain).sum(axis=1, keepdims=True))
+    with pytest.raises(ModelError, match="'selu' is not supported"):
+        read_network(model_file, output_activation="selu")
 
 
 def test_an_output_activation_needs_a_linear_output(tmp_path):

@@ -129,10 +129,6 @@ class MyRegressor(MLPRegressor):
 
 
 REFUSED = {
-    "multiclass": (
-        lambda: fitted(net(MLPClassifier), y=np.arange(60) % 3),
-        "MLPClassifier has the output activation softmax; nnff reads MLPRegressor, binary MLPClassifier",
-    ),
     "multilabel": (
         lambda: fitted(net(MLPClassifier), y=np.column_stack([LABEL == "rich", LABEL == "poor"]).astype(int)),
         "MLPClassifier has 2 classes or labels and 2 outputs",
