@@ -56,7 +56,7 @@ def refine(
     points: Mapping[Neuron, CellPoint],
     *,
     tolerance: float,
-    most: int = 6,
+    most: int = 12,
 ) -> CellPlan | None:
     """Split the cells in which the solver's point stands, for the neurons that are violated most.
 
