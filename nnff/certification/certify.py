@@ -243,7 +243,7 @@ def certify(
             run.bracket,
             settings,
             run.control,
-            known_plan=known.plan,
+            known_plans=known.plan,
             # Others are to check a bound of all pairs on one encoding of all pairs.
             whole=bool(others),
         )
@@ -258,7 +258,7 @@ def certify(
         outcome.reason, outcome.detail = Reason.INCONSISTENT, run.bracket.contradiction
     elif memory is not None:
         # After a contradiction nobody knows what to believe, so nothing is handed on.
-        memory.keep(problem, strategy, ranges=ranges, plan=outcome.plan, witness=run.bracket.witness)
+        memory.keep(problem, strategy, ranges=ranges, plan=outcome.plans or None, witness=run.bracket.witness)
     if backend is None and outcome.reason is Reason.EXHAUSTED:
         trust = Trust.EXHAUSTIVE
     elif run.bracket.upper < min(closed, outcome.proven):

@@ -11,7 +11,7 @@ from nnff.certification.attack import polish
 from nnff.certification.certificate import Reason, SolverRun
 from nnff.certification.digits import plain, rounded_down, rounded_up
 from nnff.certification.narrowing import Narrowing
-from nnff.certification.parts import Family, Part, dead, divide
+from nnff.certification.parts import Family, Interval, Part, dead, divide
 from nnff.certification.patience import STALL
 from nnff.certification.phases import book, timed
 from nnff.certification.proof import BOUND_SLACK, Proof, judge
@@ -73,10 +73,12 @@ class LoopSettings:
 
 @dataclass
 class LoopOutcome:
-    """Why the loop stopped, its last plan if it has refined any, and its last encoding.
+    """Why the loop stopped, and its last encoding.
 
     Attributes
     ----------
+    plans
+        The last plan of every part that was refined, by what the part holds.
     proven
         Least bound that rests on our own outward-rounded arithmetic alone.
     steps
@@ -87,7 +89,7 @@ class LoopOutcome:
 
     reason: Reason
     detail: str
-    plan: Any = None
+    plans: dict[tuple[Interval, ...], Any] = field(default_factory=dict)
     encoded: Encoded | None = None
     last: SolveResult | None = None
     proven: float = math.inf
@@ -152,13 +154,13 @@ def run_loop(
     settings: LoopSettings,
     control: SolveControl,
     *,
-    known_plan: Any = None,
+    known_plans: Mapping[tuple[Interval, ...], Any] | None = None,
     whole: bool = False,
 ) -> LoopOutcome:
     """Refine until the bracket is as wanted.
 
-    A plan that is known from another epsilon takes the place of the first refinement, not of the first
-    plan: the coarse round is quick, has a bound of its own, and often is enough.
+    A plan of the same part that is known from another epsilon takes the place of the first refinement, not of
+    the first plan: the coarse round is quick, has a bound of its own, and often is enough.
 
     Where one input's difference accounts for most of what happens, the pairs are divided into
     parts (`nnff.certification.parts`); the part with the largest bound is always the next to be worked
@@ -172,7 +174,8 @@ def run_loop(
     outcome = LoopOutcome(Reason.NO_PROGRESS, "")
     if _over(outcome, bracket, settings, control):
         return outcome
-    work = _Work(problem, strategy, backend, settings, control, outcome, Family(problem, bracket), known_plan)
+    known = dict(known_plans or {})
+    work = _Work(problem, strategy, backend, settings, control, outcome, Family(problem, bracket), known)
     work.begin(whole=whole)
     while not _over(outcome, bracket, settings, control):
         part = work.family.worst
@@ -202,7 +205,7 @@ class _Work:
     control: SolveControl
     outcome: LoopOutcome
     family: Family
-    known_plan: Any
+    known_plans: dict[tuple[Interval, ...], Any]
 
     @property
     def bracket(self) -> Bracket:
@@ -336,14 +339,13 @@ class _Work:
         assert part.narrowing is not None
         assert result.x is not None
         with timed(self.outcome.phases, "refine"):
-            finer = _finer(part.narrowing.strategy, part.plan, encoded, result.x, tolerance, self.known_plan)
-        if not part.held:
-            self.known_plan = None
+            known = self.known_plans.pop(part.held, None)
+            finer = _finer(part.narrowing.strategy, part.plan, encoded, result.x, tolerance, known)
         part.patience.after(result, moved=(bracket.lower, part.upper) != before, refined=finer is not None)
         if part.patience.lost:
             part.exhausted = f"{STALL} rounds in a row moved neither bound"
         elif finer is not None:
-            part.plan = self.outcome.plan = finer
+            part.plan = self.outcome.plans[part.held] = finer
         elif result.termination is Termination.OPTIMAL:
             part.exhausted = "the solver's point exploits no approximation that could be refined"
 

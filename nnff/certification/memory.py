@@ -28,7 +28,8 @@ class WarmStart:
     ranges
         Ranges that hold for it, or None.
     plan
-        A plan of the same strategy at a larger epsilon, or None; see `EncodingStrategy.adapt`.
+        The plans of the same strategy at a larger epsilon, by what each part held, or None; see
+        `EncodingStrategy.adapt`.
     x1, x2
         Candidate pairs, raw units, shape (rows, n); not yet feasible.
     """
@@ -113,7 +114,7 @@ class Memory:
         ranges
             Ranges of *all* similar pairs: not those of pairs that exceed a known one.
         plan
-            The last plan, or None.
+            The last plan of every part, or None.
         witness
             The best pair, or None.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nnff.problem import Problem
     from nnff.ranges import Ranges
 
-__all__ = ["Family", "Part", "divide"]
+__all__ = ["Family", "Interval", "Part", "dead", "divide"]
 
 _DOMINANT = 0.5
 """An input is divided if it accounts for at least this share of the widths of D."""

@@ -73,6 +73,7 @@ FLAGS = (
     Flag("--plausible", "domain.plausible", float, "Region that holds this share of the data.", "SHARE"),
     Flag("--plausible-without", "domain.plausible_without", str, "Features it leaves alone.", "A,B,..."),
     Flag("--metric", "similarity.metric", str, "Similarity metric plugin.", "NAME"),
+    Flag("--metric-file", "similarity.file", str, "Learned metric, as nnff learn-metric writes it.", "FILE"),
     Flag("--epsilon", "similarity.epsilon", float, "Distance up to which inputs are similar."),
     Flag("--p", "similarity.p", str, "Norm of weighted-lp: 1, 2, inf, ...", "P"),
     Flag("--weights", "similarity.weights", str, "Weights of the metric, '{\"age\": 2}'.", "TABLE"),

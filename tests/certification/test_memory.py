@@ -74,11 +74,11 @@ def test_delta_does_not_fall_with_epsilon_and_is_not_negative(lab, seed, activat
 
 
 def hard_problem(lab):
-    """Return one whose first plan is not enough."""
-    network = lab.network(np.random.default_rng(1), [2, 2, 1], ["sigmoid", "sigmoid"], gain=3.0)
+    """Return one whose first plan is not enough, and that is not divided."""
+    network = lab.network(np.random.default_rng(1), [5, 3, 1], ["sigmoid", "sigmoid"], gain=3.0)
     from nnff.problem import Problem
 
-    return Problem(network, Domain.from_box([-1] * 2, [1] * 2), metric("weighted-lp", p=2), 0.4)
+    return Problem(network, Domain.from_box([-1] * 5, [1] * 5), metric("weighted-lp", p=2), 0.4)
 
 
 def test_ranges_and_cells_go_to_smaller_epsilons_only(lab):
@@ -93,7 +93,7 @@ def test_ranges_and_cells_go_to_smaller_epsilons_only(lab):
     larger = memory.recall(replace(problem, epsilon=0.5), "relational")
     assert larger.ranges is None
     assert larger.plan is None
-    assert larger.x1.shape == (1, 2)
+    assert larger.x1.shape == (1, 5)
     assert memory.recall(replace(problem, epsilon=0.3), "twin").plan is None
 
 
@@ -113,8 +113,36 @@ def test_known_cells_take_the_place_of_the_first_refinement(lab, monkeypatch):
         monkeypatch.setattr(Relational, name, noted)
     asked(problem, 0.39, memory=memory, gap=1e-5, time_limit=4)
     assert [name for name, _ in steps[:2]] == ["first_plan", "adapt"]
-    assert steps[1][1][0] is known
+    assert list(known) == [()]
+    assert steps[1][1][0] is known[()]
     assert all(name == "refine" for name, _ in steps[2:])
+
+
+def test_known_cells_of_a_part_go_to_the_same_part(monkeypatch):
+    from nnff.problem import Problem
+
+    rng = np.random.default_rng(5)
+    network = Network(
+        (
+            Layer(rng.normal(0, 1.2, (6, 4)), rng.normal(0, 1, 6), "tanh"),
+            Layer(rng.normal(0, 1, (1, 6)), [0.0]),
+        )
+    )
+    similar = metric("weighted-lp", weights=[0, 1, 1, 1])
+    problem = Problem(network, Domain.from_box([-2] * 4, [2] * 4), similar, 0.2)
+    memory = Memory()
+    asked(problem, 0.2, memory=memory, gap=1e-4, time_limit=3)
+    known = memory.recall(problem, "relational").plan
+    assert known
+    assert () not in known
+    adapted, real = [], Relational.adapt
+    monkeypatch.setattr(Relational, "adapt", lambda self, *a: adapted.append(a[0]) or real(self, *a))
+    warm = asked(problem, 0.19, memory=memory, gap=1e-4, time_limit=3)
+    assert adapted
+    assert all(any(plan is own for own in known.values()) for plan in adapted)
+    assert len({id(plan) for plan in adapted}) == len(adapted)
+    cold = asked(problem, 0.19, gap=1e-2)
+    assert cold.delta_lower <= warm.delta_upper * (1 + 1e-9)
 
 
 def test_known_ranges_are_intersected():
@@ -153,7 +181,7 @@ def test_a_memory_belongs_to_one_network_domain_and_metric(lab):
     problem = hard_problem(lab)
     memory = Memory()
     memory.recall(problem, "relational")
-    other = replace(problem, domain=Domain.from_box([-1] * 2, [1, 2]))
+    other = replace(problem, domain=Domain.from_box([-1] * 5, [1, 1, 1, 1, 2]))
     with pytest.raises(ProblemError, match="the memory is of another"):
         memory.recall(other, "relational")
     with pytest.raises(ProblemError, match="the memory is of another"):
