@@ -69,10 +69,14 @@ class Bracket:
         """Wall seconds since the start."""
         return time.perf_counter() - self.started
 
+    @property
+    def rounding(self) -> float:
+        """How far delta_lower can be off its exact value."""
+        return 0.0 if self.witness is None else self.replay_error(self.witness)
+
     def allows(self, upper: float) -> bool:
         """Tell whether an upper bound is compatible with the best pair, up to rounding."""
-        rounding = 0.0 if self.witness is None else self.replay_error(self.witness)
-        return not upper < self.lower - abs(self.lower) * CONTRADICTION - rounding
+        return not upper < self.lower - abs(self.lower) * CONTRADICTION - self.rounding
 
     def prove(self, upper: float, source: str) -> None:
         """Take a proven upper bound; one below a real pair is a contradiction, and not taken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ class LoopOutcome:
     steps
         What each tightening of ranges has bought.
     excess
-        See `EncodingStrategy.excess`: the largest of any part.
+        See `EncodingStrategy.excess`.
     """
 
     reason: Reason
@@ -187,10 +188,7 @@ def run_loop(
         elif not work.round(part):
             break
     outcome.proven = work.family.proven
-    outcome.excess = max(
-        (part.narrowing.strategy.excess for part in work.family.parts if part.narrowing is not None),
-        default=0.0,
-    )
+    outcome.excess = strategy.excess
     return outcome
 
 
@@ -216,7 +214,8 @@ class _Work:
         """The bound at which a part needs no more work."""
         if self.settings.delta is not None:
             return self.settings.delta
-        return self.bracket.lower * (1 + self.settings.gap)
+        # A hair below, so that a bound at the goal closes the gap whichever way the two are rounded.
+        return self.bracket.lower + abs(self.bracket.lower) * self.settings.gap * (1 - 1e-9)
 
     def begin(self, *, whole: bool) -> None:
         """Make the first part or parts."""
@@ -238,7 +237,11 @@ class _Work:
     def _close(self, part: Part) -> None:
         """Note that our own arithmetic has shown that a part holds no pair above the floor."""
         if not part.may_be_empty:
-            raise NoPairsError("ranges of the best pair exclude each other; the metric's bounds are wrong")
+            wrong = "ranges of the best pair exclude each other; the metric's bounds are wrong"
+            if not part.held:
+                raise NoPairsError(wrong)
+            self.bracket.contradiction = wrong
+            return
         part.narrowing = None
         part.prove(self.problem.least, "its ranges")
 
@@ -264,7 +267,7 @@ class _Work:
         if narrowing is None or not narrowing.active:
             return False
         with timed(self.outcome.phases, "ranges"):
-            found = divide(part, narrowing.floored())
+            found = divide(part, narrowing.floored(), stop=self._stopped)
         if not found:
             return False
         others = []
@@ -274,7 +277,10 @@ class _Work:
             )
             others.append(new)
             if ranges is not None:
-                new.narrowing = self._narrowing(new, type(self.strategy)(self.problem, ranges))
+                # What a strategy keeps beside its ranges, the cells of an embedding, is true of all pairs.
+                strategy = copy.copy(self.strategy)
+                strategy.ranges = ranges
+                new.narrowing = self._narrowing(new, strategy)
                 new.narrowing.proven = narrowing.proven
         self.family.replace(part, others)
         for new in others:

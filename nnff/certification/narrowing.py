@@ -161,7 +161,9 @@ class Narrowing:
     def _with_floor(self, ranges: Ranges) -> Ranges:
         scale = float(abs(self.problem.network.output_scaling.scale[0]))
         lower = self.bracket.lower / scale
-        return with_floor(self.problem, ranges, lower - abs(lower) * _MARGIN)
+        # Exactly, the best pair may differ by less than it does computed.
+        rounding = self.bracket.rounding / scale
+        return with_floor(self.problem, ranges, lower - abs(lower) * _MARGIN - rounding)
 
     def _tighten(self, plan: Any, encoded: Encoded, deadline: float, name: str) -> tuple[float, Any]:
         """Tighten the strategy's ranges and cells; return what is left, relatively, and the plan."""

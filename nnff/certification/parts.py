@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnff.certification.patience import Patience
+from nnff.certification.witness import replay_error
 from nnff.encoding.refine import downstream_weights
 from nnff.errors import NoPairsError
 from nnff.ranges import closed_form, hold_difference, share_of_difference, with_floor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nnff.certification.bracket import Bracket
     from nnff.certification.certificate import Witness
     from nnff.certification.narrowing import Narrowing
@@ -108,6 +111,11 @@ class Part:
         return self.family.bracket.lower
 
     @property
+    def rounding(self) -> float:
+        """How far that can be off its exact value."""
+        return self.family.bracket.rounding
+
+    @property
     def proven(self) -> float:
         """Least bound that rests on our own arithmetic alone."""
         return self.lower if self.narrowing is None else self.narrowing.proven
@@ -123,12 +131,15 @@ class Part:
         return not self.holds(self.family.bracket.witness)
 
     def holds(self, witness: Witness | None) -> bool:
-        """Tell whether a pair surely lies in this part, in the order that counts."""
+        """Tell whether a pair surely lies in this part, in the order that counts.
+
+        That order is that of the outputs, which their rounding can hide: then nothing is sure.
+        """
         if not self.held:
             return True
-        if witness is None:
-            return False
         problem = self.family.problem
+        if witness is None or abs(witness.output2 - witness.output1) <= replay_error(problem, witness):
+            return False
         scaling, scale = problem.network.input_scaling, float(problem.network.output_scaling.scale[0])
         x1, x2 = np.array(witness.x1), np.array(witness.x2)
         d = (x2 - x1) / scaling.scale
@@ -198,7 +209,9 @@ class Family:
                 return
 
 
-def divide(part: Part, ranges: Ranges) -> list[tuple[tuple[Interval, ...], Ranges | None]]:
+def divide(
+    part: Part, ranges: Ranges, *, stop: Callable[[], bool] = lambda: False
+) -> list[tuple[tuple[Interval, ...], Ranges | None]]:
     """Divide a part along the input that accounts for most of D, if one stands out.
 
     Parameters
@@ -207,11 +220,13 @@ def divide(part: Part, ranges: Ranges) -> list[tuple[tuple[Interval, ...], Range
         The part.
     ranges
         Its ranges.
+    stop
+        Asked once per new part.
 
     Returns
     -------
     What the new parts hold, and their ranges, None where those prove that there is no such
-    pair; nothing if no input stands out.
+    pair; nothing if no input stands out or the work was stopped.
     """
     problem = part.family.problem
     shares = share_of_difference(problem, ranges, downstream_weights(problem.network)[0] + 1e-12)
@@ -223,6 +238,8 @@ def divide(part: Part, ranges: Ranges) -> list[tuple[tuple[Interval, ...], Range
     wanted = int(np.clip(math.ceil(share / max(1 - share, 1e-9)), 2, _MOST))
     found: list[tuple[tuple[Interval, ...], Ranges | None]] = []
     for low, high in _pieces(problem, ranges, feature, wanted):
+        if stop():
+            return []
         own = Interval(feature, low, high)
         held = (*(other for other in part.held if other.feature != feature), own)
         try:

@@ -16,7 +16,7 @@ from nnff.certification.bracket import Bracket
 from nnff.certification.parts import Family, Interval, Part, divide
 from nnff.certification.witness import best_witness
 from nnff.domain import Domain
-from nnff.network import Layer, Network
+from nnff.network import Layer, Network, Scaling
 from nnff.problem import Problem
 from nnff.ranges import linear_ranges
 from nnff.similarity import metric
@@ -217,3 +217,23 @@ def test_others_are_asked_about_all_pairs_at_once():
     assert rounds == sorted(set(rounds))
     # One encoding of all pairs: each bound of a round is a bound of delta.
     assert all(r.delta_bound >= certificate.delta_lower * (1 - 1e-9) for r in certificate.runs)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_difference_that_rounding_hides_names_no_part(seed):
+    # Outputs near 50e6 that differ by less than their last digits: which of the two is larger, nobody knows.
+    rng = np.random.default_rng(seed)
+    first = rng.uniform(0.5, 1.5, (3, 1)) * rng.choice([-1, 1], (3, 1))
+    layers = (Layer(first, rng.normal(0, 1, 3), "tanh"), Layer(rng.normal(0, 1, (1, 3)), [1e6]))
+    network = Network(layers, output_scaling=Scaling(np.zeros(1), np.array([50.0])))
+    problem = Problem(network, Domain.from_box([-2], [2]), metric("weighted-lp", p=1), 1e-9)
+    certificate = run(problem, time_limit=1.0)
+    assert certificate.reason not in (Reason.SOLVER_FAILED, Reason.INCONSISTENT), certificate.detail
+
+
+def test_a_division_that_is_stopped_leaves_the_part_whole():
+    problem = hard_problem()
+    family = Family(problem, Bracket(time.perf_counter()))
+    root = Part(family)
+    family.parts = [root]
+    assert divide(root, linear_ranges(problem), stop=lambda: True) == []
