@@ -24,7 +24,7 @@ from nnff.certification.certificate import (
 from nnff.certification.crosscheck import crosscheck as crosscheck_others
 from nnff.certification.data_pairs import DataPairs, compare_data_pairs
 from nnff.certification.exhaustive import enumerate_pairs
-from nnff.certification.loop import LoopOutcome, LoopSettings, run_loop
+from nnff.certification.loop import LoopOutcome, run_loop
 from nnff.certification.memory import Memory, WarmStart, both
 from nnff.certification.progress import relative_gap
 from nnff.certification.records import (
@@ -34,6 +34,7 @@ from nnff.certification.records import (
     metric_record,
     model_record,
 )
+from nnff.certification.solving import LoopSettings
 from nnff.certification.tighten import describe
 from nnff.certification.witness import best_witness, replay_error
 from nnff.encoding import encoding_strategies, encoding_strategy

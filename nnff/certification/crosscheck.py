@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nnff.certification.loop import LoopSettings, solve_once
 from nnff.certification.proof import POINT_TOLERANCE, judge
+from nnff.certification.solving import LoopSettings, solve_once
 from nnff.milp.mps import write_mps
 
 if TYPE_CHECKING:

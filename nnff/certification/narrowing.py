@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from nnff.certification.certificate import RangeStep
-    from nnff.certification.loop import LoopSettings
     from nnff.certification.parts import Part
+    from nnff.certification.solving import LoopSettings
     from nnff.encoding import Encoded, EncodingStrategy
     from nnff.encoding.cells import Neuron
     from nnff.problem import Problem

@@ -31,7 +31,7 @@ class Patience:
     Attributes
     ----------
     height
-        See `nnff.certification.loop.solve_once`.
+        See `nnff.certification.solving.solve_once`.
     still
         Rounds in a row that were let prove something and moved nothing.
     """

@@ -10,8 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nnff.certification import Reason, Trust, Verdict, certify
-from nnff.certification import loop as loop_module
+from nnff.certification import Reason, Trust, Verdict, certify, solving
 from nnff.domain import Domain
 from nnff.milp.mps import read_mps
 from nnff.network import Layer, Network
@@ -229,7 +228,7 @@ class TestCrosscheck:
         """No pair helps here: the attack is blind, and points of solvers are not replayed."""
         module = importlib.import_module("nnff.certification.certify")
         monkeypatch.setattr(module, "attack", lambda *_a, **_k: None)
-        monkeypatch.setattr(loop_module, "polish", lambda *_a, **_k: None)
+        monkeypatch.setattr(solving, "polish", lambda *_a, **_k: None)
         result = run(TooLow(), crosscheck=["highs"], evidence=tmp_path)
         assert result.verdict is Verdict.UNDECIDED
         assert result.reason is Reason.INCONSISTENT

@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-from nnff.certification import Reason, Verdict, certify
-from nnff.certification import loop as loop_module
+from nnff.certification import Reason, Verdict, certify, solving
 from nnff.certification.bracket import Bracket
-from nnff.certification.loop import LoopSettings, precision
+from nnff.certification.solving import LoopSettings, precision
 from nnff.domain import Domain
 from nnff.encoding.strategy import Relational
 from nnff.network import Layer, Network
@@ -114,7 +113,7 @@ def test_a_solver_that_used_up_its_time_without_a_point_is_a_matter_of_time(monk
     def pointless(backend, *_rest):
         return SolveResult(Termination.LIMIT, backend.name, "0", raw_status="time", limit=Limit.TIME)
 
-    monkeypatch.setattr(loop_module, "guarded_solve", pointless)
+    monkeypatch.setattr(solving, "guarded_solve", pointless)
     result = on_square(CURVED, gap=0.0)
     assert result.reason is Reason.TIME_LIMIT
     assert "without a point" in result.detail
