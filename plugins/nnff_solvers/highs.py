@@ -31,6 +31,7 @@ from nnff_solvers.highs_model import (
     open_log,
     options_for,
     pass_problem,
+    quick_mip_options,
     safe_mip_options,
 )
 from nnff_solvers.highs_run import HighsRun, StopReason, held_point, why_stopped
@@ -139,7 +140,7 @@ class HighsBackend(SolverBackend):
         highs = new_highs()
         applied = options_for(options)
         if problem.n_integers:
-            applied |= safe_mip_options(options)
+            applied |= quick_mip_options(options) | safe_mip_options(options)
         apply_options(highs, applied)
         open_log(highs, options)
         reader = _Reader(highs, problem, options, applied)
