@@ -132,8 +132,8 @@ def safe_mip_options(options: SolveOptions) -> dict[str, Any]:
 def quick_mip_options(options: SolveOptions) -> dict[str, Any]:
     """Return what makes mixed-integer programs quicker here, where the native options do not say otherwise.
 
-    Pseudo-costs count as reliable after 2 branchings, not 8: nodes of the encodings are cheap, trial branchings
-    are not (figures in docs/decisions/0018).
+    Pseudo-costs count as reliable after 2 branchings, not 8: nodes of the encodings are cheap, trial
+    branchings are not (figures in docs/decisions/0018).
     """
     name = "mip_pscost_minreliable"
     return {} if name in options.native else {name: 2}

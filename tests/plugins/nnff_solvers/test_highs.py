@@ -120,6 +120,12 @@ def test_native_options_are_honoured(backend):
     assert (result.termination, result.limit) == (Termination.LIMIT, Limit.OTHER)
 
 
+def test_what_only_saves_time_gives_way_to_native_options(backend):
+    name = "mip_pscost_minreliable"
+    assert backend.solve(knapsack(0).problem, SolveOptions()).applied[name] == 2
+    assert backend.solve(knapsack(0).problem, SolveOptions(native={name: 5})).applied[name] == 5
+
+
 def test_a_start_of_the_wrong_length_is_refused(backend):
     with pytest.raises(ProblemError, match="14 columns"):
         backend.solve(knapsack(0).problem, SolveOptions(), start=np.zeros(3))
