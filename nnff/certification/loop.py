@@ -174,7 +174,7 @@ class _Work:
         self.family.parts = [part]
         part.narrowing = self._narrowing(part, self.strategy)
         if not whole:
-            self._divided(part)
+            self._divide(part)
 
     def settle(self, part: Part) -> None:
         """Tighten the ranges of a part and make its first plan; it may turn out to hold no pair."""
@@ -212,15 +212,15 @@ class _Work:
     def _stopped(self) -> bool:
         return finished(self.bracket, self.settings, self.control) is not None
 
-    def _divided(self, part: Part) -> bool:
+    def _divide(self, part: Part) -> None:
         """Put the parts of a part in its place, if there is an input to divide along."""
         narrowing = part.narrowing
         if narrowing is None or not narrowing.active:
-            return False
+            return
         with timed(self.outcome.phases, "ranges"):
             found = divide(part, narrowing.floored(), stop=self._stopped)
         if not found:
-            return False
+            return
         others = []
         for held, ranges in found:
             new = Part(
@@ -241,7 +241,6 @@ class _Work:
                 bound = dead(self.problem, new.narrowing.strategy.ranges, self.goal)
                 if bound is not None:
                     new.narrowing.prove(bound, "ranges")
-        return True
 
     def round(self, part: Part) -> bool:
         """Encode, solve and refine a part once; return False if the outcome says why the loop is to end."""

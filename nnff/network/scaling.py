@@ -46,12 +46,26 @@ class Scaling(ContentValue):
         return cls(np.zeros(size), np.ones(size))
 
     @classmethod
-    def standard(cls, rows: npt.ArrayLike) -> Scaling:
-        """Return the scaling to mean 0 and population standard deviation 1 (constant columns: scale 1)."""
+    def standard(cls, rows: npt.ArrayLike, weight: FloatArray | None = None) -> Scaling:
+        """Return the scaling to mean 0 and population standard deviation 1 (constant columns: scale 1).
+
+        Parameters
+        ----------
+        rows
+            Shape (rows, n).
+        weight
+            How much each row counts, shape (rows,), not all 0; default: all the same.
+        """
         table = np.asarray(rows, dtype=np.float64)
+        counted = table if weight is None else table[weight > 0]
         # A constant column's computed mean may be off by a rounding, and its deviation then is not 0.
-        constant = table.max(axis=0) == table.min(axis=0)
-        return cls(table.mean(axis=0), np.where(constant, 1.0, table.std(axis=0)))
+        constant = counted.max(axis=0) == counted.min(axis=0)
+        if weight is None:
+            return cls(table.mean(axis=0), np.where(constant, 1.0, table.std(axis=0)))
+        share = weight / weight.sum()
+        mean = share @ table
+        deviation = np.sqrt(share @ (table - mean) ** 2)
+        return cls(mean, np.where(constant | (deviation == 0), 1.0, deviation))
 
     @classmethod
     def minmax(cls, rows: npt.ArrayLike) -> Scaling:

@@ -31,11 +31,9 @@ from nnff.processing.learner import (
     NetworkLearner,
     RegressionTask,
     TrainingData,
-    minimised,
     weight_penalty,
 )
 from nnff.processing.traced import traced_output
-from nnff.search import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,10 +128,9 @@ class _Adversarial(NetworkLearner):
             cost = self._cost(linear, data) + self.alpha * weight_penalty(network, parameters)
             return cost + self.strength * explained(linear) if self.strength > 0 else cost
 
-        found = minimised(objective, parameters_of(network), self.max_iter)
-        self.n_iter_, self.objective_ = int(found.nit), float(found.fun)
-        self.adversary_r2_ = float(explained(traced_output(network, found.x, data.z)))
-        return np.asarray(found.x, dtype=np.float64)
+        found = self._minimised(objective, network)
+        self.adversary_r2_ = float(explained(traced_output(network, found, data.z)))
+        return found
 
 
 def explained_share(

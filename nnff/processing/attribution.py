@@ -27,11 +27,9 @@ from nnff.processing.learner import (
     NetworkLearner,
     RegressionTask,
     TrainingData,
-    minimised,
     weight_penalty,
 )
 from nnff.processing.traced import traced_input_gradient, traced_output
-from nnff.search import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,10 +116,7 @@ class _Attribution(NetworkLearner):
                 )
             return cost + self.alpha * weight_penalty(network, parameters)
 
-        found = minimised(objective, parameters_of(network), self.max_iter)
-        self.n_iter_ = int(found.nit)
-        self.objective_ = float(found.fun)
-        return np.asarray(found.x, dtype=np.float64)
+        return self._minimised(objective, network)
 
 
 class AttributionRegressor(RegressionTask, RegressorMixin, _Attribution):  # type: ignore[misc]

@@ -37,7 +37,6 @@ __all__ = [
     "checked_weights",
     "minimised",
     "weight_penalty",
-    "weighted_scaling",
 ]
 
 TWO = 2
@@ -93,7 +92,7 @@ class NetworkLearner(BaseEstimator):  # type: ignore[misc] # scikit-learn has no
         counted = weight > 0
         rows, target, weight = rows[counted], target[counted], weight[counted]
         facts = {name: value[counted] if name == "attribute" else value for name, value in facts.items()}
-        self.input_scaling_ = weighted_scaling(rows, weight)
+        self.input_scaling_ = Scaling.standard(rows, weight)
         rng = check_random_state(self.random_state)
         network = self._initial(rows.shape[1], rng)
         data = TrainingData(self.input_scaling_.apply(rows), target, weight)
@@ -132,6 +131,12 @@ class NetworkLearner(BaseEstimator):  # type: ignore[misc] # scikit-learn has no
         """Return d1 of every row from the network's linear output, as autograd follows it."""
         raise NotImplementedError
 
+    def _minimised(self, objective: Callable[[Any], Any], network: Network) -> FloatArray:
+        """Return the parameters that minimise a function that autograd follows, and note how that went."""
+        found = minimised(objective, parameters_of(network), self.max_iter)
+        self.n_iter_, self.objective_ = int(found.nit), float(found.fun)
+        return np.asarray(found.x, dtype=np.float64)
+
     def _output_names(self) -> tuple[str, ...]:
         return ()
 
@@ -162,15 +167,6 @@ def checked_weights(sample_weight: Any, rows: FloatArray) -> FloatArray:
     return np.asarray(weight, dtype=np.float64)
 
 
-def weighted_scaling(rows: FloatArray, weight: FloatArray) -> Scaling:
-    """Return the scaling to weighted mean 0 and deviation 1 (constant columns: scale 1)."""
-    seen = rows[weight > 0]
-    share = weight / weight.sum()
-    mean = share @ rows
-    constant = seen.max(axis=0) == seen.min(axis=0)
-    return Scaling(mean, np.where(constant, 1.0, np.sqrt(share @ (rows - mean) ** 2)))
-
-
 def weight_penalty(network: Network, parameters: Any) -> Any:
     """Return R, half the sum of the squared weights, biases left out, as autograd follows it."""
     mask = parameters_of(
@@ -193,7 +189,7 @@ class RegressionTask:
         rows, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         weight = checked_weights(sample_weight, rows)
         target = np.asarray(target, dtype=np.float64)[:, None]
-        self.output_scaling_ = weighted_scaling(target, weight)
+        self.output_scaling_ = Scaling.standard(target, weight)
         return rows, self.output_scaling_.apply(target)[:, 0], weight
 
     def _seen(self, linear: Any) -> Any:

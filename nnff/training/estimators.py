@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nnff.errors import ConfigError
 from nnff.network import Scaling
-from nnff.training.learner import IndividuallyFair, standard_scaling
+from nnff.training.learner import IndividuallyFair
 from nnff.training.objective import Loss
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class IFRegressor(RegressorMixin, IndividuallyFair):  # type: ignore[misc]
         )
         counted = weight > 0
         self.output_scaling_ = (
-            standard_scaling(target[counted, None], weight[counted]) if counted.any() else Scaling.none(1)
+            Scaling.standard(target[counted, None], weight[counted]) if counted.any() else Scaling.none(1)
         )
         self._learn(rows, self.output_scaling_.apply(target[:, None])[:, 0], weight, sensitive_features)
         return self

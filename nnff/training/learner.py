@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nnff.training.trainer import State
     from nnff.values import FloatArray
 
-__all__ = ["IndividuallyFair", "standard_scaling"]
+__all__ = ["IndividuallyFair"]
 
 _THOROUGH = 20
 """Steps of the gradient adversary where it starts from nothing and is asked once."""
@@ -228,7 +228,7 @@ class IndividuallyFair(BaseEstimator):  # type: ignore[misc] # scikit-learn publ
             raise ConfigError(
                 f"the domain has {self.domain_.n_features} features, the rows have {rows.shape[1]}"
             )
-        self.input_scaling_ = standard_scaling(rows, weight)
+        self.input_scaling_ = Scaling.standard(rows, weight)
         self.metric_ = self._bound_metric(self.domain_.feature_names, sensitive_features or ())
         plan = Plan(
             lam=self.lam,
@@ -296,12 +296,3 @@ class IndividuallyFair(BaseEstimator):  # type: ignore[misc] # scikit-learn publ
             # These matrices are too small for threads, which would only wait for each other.
             with threadpool_limits(1, user_api="blas"):
                 return trainer.run(state, after_epoch)
-
-
-def standard_scaling(rows: FloatArray, weight: FloatArray) -> Scaling:
-    """Return the scaling to weighted mean 0 and deviation 1 (constant columns: scale 1)."""
-    share = weight / weight.sum()
-    mean = share @ rows
-    deviation = np.sqrt(share @ (rows - mean) ** 2)
-    constant = rows.max(axis=0) == rows.min(axis=0)
-    return Scaling(mean, np.where(constant | (deviation == 0), 1.0, deviation))
